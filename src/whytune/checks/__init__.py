@@ -1,0 +1,1 @@
+"""Validate dataset: findings about a version, never changes to it."""

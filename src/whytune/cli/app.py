@@ -1,0 +1,60 @@
+"""The `whytune` command: wires the commands together and turns errors into words and exit codes.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 the evidence says no, 4 not allowed, 5 not found, 6 not proven,
+7 backing service unavailable, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+import typer
+
+from whytune.cli import data, decision, projects, system
+from whytune.errors import WhytuneError
+
+app = typer.Typer(
+    name="whytune",
+    help="Should we fine-tune a model for this, or is a prompt or RAG enough? Measured on your own data.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for room in (projects, data, decision, system):
+    room.add_to(app)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = app(args=arguments, standalone_mode=False, prog_name="whytune")
+        sys.stdout.flush()
+    except WhytuneError as error:
+        _tell(error, as_json="--json" in arguments)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("\ninterrupted; what was done is kept\nnext: run the same command again to go on\n")
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except BrokenPipeError:
+        # The reader of our output left (`whytune status | head`): nothing to tell it any more.
+        sys.stderr.close()
+        code = 0
+    raise SystemExit(int(code or 0))
+
+
+def _tell(error: WhytuneError, *, as_json: bool) -> None:
+    if as_json:
+        from whytune.cli.screen import say_json
+
+        content: dict[str, Any] = {
+            "code": error.code, "what": error.what, "where": error.where, "problems": list(error.problems), "next": error.next,
+        }
+        say_json("error", content)
+    sys.stderr.write(f"error: {error}\nwhy:  whytune explain {error.code}\n")

@@ -1,0 +1,236 @@
+"""From examples to a split without leaks: clean, join what belongs together, allocate, purge, verify again.
+
+Same examples and plan, in whatever order: same split. Every example comes out either in a split or as a removal. Rows
+that an earlier version put somewhere stay there; a test row never becomes a training row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from whytune.datasets import cleaning
+from whytune.datasets.allocation import Component, allocate
+from whytune.datasets.certificate import Overlap, Overlaps, overlaps
+from whytune.datasets.dedup import Families, near
+from whytune.errors import DataError
+from whytune.jobs.progress import Progress, Silent
+from whytune.records.data import SPLITS, Certificate, Example, Removal, SplitName, SplitPlan
+from whytune.tasks import Task
+
+FEWEST_ROWS = 20
+"""Fewer cannot be cut into three parts that say anything."""
+_METHOD = (
+    "exact: same normalised input; near: Jaccard of word 3-shingles (short texts: words and word pairs) from {near:g}, every "
+    "test row against every other; groups: declared, joined by verified near-duplicates"
+)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A split dataset, not yet sealed."""
+
+    rows: list[tuple[Example, SplitName]]
+    removals: list[Removal]
+    certificate: Certificate
+    labels: tuple[str, ...]
+
+    def of(self, split: SplitName) -> list[Example]:
+        """The examples of one split."""
+        return [example for example, where in self.rows if where == split]
+
+    @property
+    def counts(self) -> dict[SplitName, int]:
+        """Rows a split."""
+        counted = Counter(split for _, split in self.rows)
+        return {name: counted[name] for name in SPLITS}
+
+    @property
+    def removed(self) -> dict[str, int]:
+        """Removals by reason."""
+        return dict(sorted(Counter(removal.reason for removal in self.removals).items()))
+
+
+def build(
+    examples: Sequence[Example],
+    plan: SplitPlan,
+    task: Task,
+    *,
+    previous: Mapping[str, SplitName] | None = None,
+    power: Callable[[int], float | None] | None = None,
+    progress: Progress | None = None,
+) -> Built:
+    """The split. power tells the smallest provable difference of a test set of n rows. Raises DataError, all at once."""
+    _check_plan(plan)
+    before = dict(previous or {})
+    progress = progress or Silent()
+    removals: list[Removal] = []
+    progress.phase("cleaning", len(examples), "rows")
+    kept = cleaning.in_order(examples, before)
+    kept = cleaning.listed_labels(kept, plan, removals)
+    kept, votes = cleaning.without_exact(kept, removals)
+    kept = cleaning.without_conflicts(kept, votes, task, removals)
+    kept.sort(key=lambda example: (example.id not in before, example.id))
+    progress.advance(len(examples))
+    progress.phase("near-duplicates", len(kept), "rows")
+    pairs = list(near([cleaning.full_input(example) for example in kept], plan.near)) if plan.near else []
+    kept_before_near = kept
+    kept = cleaning.without_near(kept, pairs, before, removals)
+    progress.advance(len(kept_before_near))
+    kept = cleaning.sampled(kept, plan, task, before, removals)
+    _enough(kept, removals, task, len(examples))
+    position = {id(example): row for row, example in enumerate(kept)}
+    joined = [
+        (position[id(kept_before_near[first])], position[id(kept_before_near[second])])
+        for first, second, _ in pairs
+        if id(kept_before_near[first]) in position and id(kept_before_near[second]) in position
+    ]
+    progress.phase("splitting", len(kept), "rows")
+    rows, components = _assign(kept, joined, plan, task, before, removals)
+    rows, purged, last = _purge(rows, plan, before, removals)
+    progress.advance(len(kept))
+    _whole(rows, plan, components)
+    rows.sort(key=lambda row: row[0].id)
+    test = sum(1 for _, split in rows if split == "test")
+    certificate = Certificate(
+        same_group=last.rows("group"),
+        exact=last.rows("exact"),
+        near=last.rows("near"),
+        purged=purged,
+        pairs_verified=len(pairs) + last.pairs,
+        components=components,
+        method=_METHOD.format(near=plan.near) if plan.near else "exact: same normalised input; groups: declared; near-duplicates not looked for",
+        smallest_provable_difference=power(test) if power else None,
+    )
+    labels = tuple(sorted({example.target_text for example, _ in rows})) if task.constraint == "labels" else ()
+    return Built(rows, removals, certificate, labels)
+
+
+def verify(rows: Sequence[tuple[Example, SplitName]], plan: SplitPlan) -> dict[str, int]:
+    """Test rows that overlap with train or dev, by kind, counted anew: all 0 for what `build` gives."""
+    found = overlaps(rows, plan.near)
+    return {kind: found.rows(kind) for kind in ("group", "exact", "near")}
+
+
+def _check_plan(plan: SplitPlan) -> None:
+    problems = [f"{name} is {share:g}; it must lie above 0 and below 1" for name, share in
+                (("train", plan.train), ("dev", plan.dev), ("test", plan.test)) if not 0 < share < 1]  # fmt: skip
+    total = plan.train + plan.dev + plan.test
+    if abs(total - 1) > 1e-6:
+        problems.append(f"train, dev and test add up to {total:g}, not 1")
+    if not 0 <= plan.near <= 1:
+        problems.append(f"near is {plan.near:g}; it must lie between 0 (off) and 1")
+    if plan.limit < 0:
+        problems.append(f"limit is {plan.limit}; it must be 0 (all rows) or more")
+    if problems:
+        raise DataError("The split cannot be made as planned", problems=problems, next="change the shares, e.g. 0.6, 0.15, 0.25")
+
+
+def _enough(kept: list[Example], removals: list[Removal], task: Task, given: int) -> None:
+    problems = []
+    if len(kept) < FEWEST_ROWS:
+        problems.append(f"{len(kept)} usable rows are left of {given:,}; a split needs at least {FEWEST_ROWS}")
+    labels = {example.target_text for example in kept}
+    if task.constraint == "labels" and len(labels) == 1:
+        problems.append(f"every row has the same label, {next(iter(labels))!r}: there is nothing to choose between")
+    if not problems:
+        return
+    reasons = Counter(removal.reason for removal in removals)
+    problems += [f"{count:,} rows were removed as {reason.replace('_', ' ')}" for reason, count in sorted(reasons.items())]
+    raise DataError("These rows do not make a dataset", problems=problems, next="bring more rows, or name the right columns")
+
+
+def _assign(
+    kept: list[Example],
+    joined: Sequence[tuple[int, int]],
+    plan: SplitPlan,
+    task: Task,
+    before: Mapping[str, SplitName],
+    removals: list[Removal],
+) -> tuple[list[tuple[Example, SplitName]], int]:
+    """Families of rows by group, exact input and near-duplicates, and a split for each."""
+    families = Families(len(kept))
+    first_of: dict[tuple[str, str], int] = {}
+    for row, example in enumerate(kept):
+        families.join(first_of.setdefault(("input", cleaning.input_key(example)), row), row)
+        if example.group:
+            families.join(first_of.setdefault(("group", example.group), row), row)
+    for first, second in joined:
+        families.join(first, second)
+    members: dict[int, list[int]] = {}
+    for row in range(len(kept)):
+        members.setdefault(families.of(row), []).append(row)
+    components: list[Component] = []
+    rows: list[tuple[Example, SplitName]] = []
+    for family in members.values():
+        known = {before[kept[row].id] for row in family if kept[row].id in before}
+        if "test" in known and len(known) > 1:
+            rows += _bridge([kept[row] for row in family], before, removals)
+            continue
+        fixed: SplitName | None = "train" if len(known) > 1 else next(iter(known), None)
+        if len(known) > 1:
+            # Train and dev of an earlier version in one family: each row stays where it was, new ones go to train.
+            for split in ("train", "dev"):
+                part = [row for row in family if before.get(kept[row].id, "train") == split]
+                components.append(_component(kept, part, task, "dev" if split == "dev" else "train"))
+            continue
+        components.append(_component(kept, family, task, fixed))
+    given = allocate(components, plan)
+    rows += [(kept[row], given[component.key]) for component in components for row in component.rows]
+    return rows, len(members)
+
+
+def _component(kept: list[Example], family: list[int], task: Task, fixed: SplitName | None) -> Component:
+    strata = Counter(cleaning.stratum(kept[row], task) for row in family)
+    return Component(key=min(kept[row].id for row in family), rows=family, strata=strata, fixed=fixed)
+
+
+def _bridge(
+    family: list[Example], before: Mapping[str, SplitName], removals: list[Removal]
+) -> list[tuple[Example, SplitName]]:
+    """New rows that would join an earlier test row with an earlier training row leave; the old ones stay where they were."""
+    witness = min(example.id for example in family if before.get(example.id) == "test")
+    for example in family:
+        if example.id not in before:
+            removals.append(
+                Removal(reason="leak", origin=example.origin, witness=witness, detail="belongs to rows of both train and test")
+            )
+    return [(example, before[example.id]) for example in family if example.id in before]
+
+
+def _purge(
+    rows: list[tuple[Example, SplitName]], plan: SplitPlan, before: Mapping[str, SplitName], removals: list[Removal]
+) -> tuple[list[tuple[Example, SplitName]], int, Overlaps]:
+    """Takes out what still overlaps until nothing does: the row of train or dev, unless only the test row is new."""
+    purged = 0
+    while True:
+        rows = sorted(rows, key=lambda row: row[0].id)
+        result = overlaps(rows, plan.near)
+        if not result.found:
+            return rows, purged, result
+        gone: dict[int, Overlap] = {}
+        for overlap in result.found:
+            if overlap.test in gone or overlap.other in gone:
+                continue
+            only_test_is_new = rows[overlap.other][0].id in before and rows[overlap.test][0].id not in before
+            gone[overlap.test if only_test_is_new else overlap.other] = overlap
+        for row, overlap in gone.items():
+            witness = rows[overlap.other if row == overlap.test else overlap.test][0].id
+            told = {"group": "the same group", "exact": "the same input", "near": f"{overlap.similarity:.0%} alike"}[overlap.kind]
+            removals.append(
+                Removal(reason="leak", origin=rows[row][0].origin, witness=witness, detail=f"{told} across test and {rows[overlap.other][1]}")
+            )
+        purged += len(gone)
+        rows = [row for position, row in enumerate(rows) if position not in gone]
+
+
+def _whole(rows: Sequence[tuple[Example, SplitName]], plan: SplitPlan, components: int) -> None:
+    counts = Counter(split for _, split in rows)
+    problems = [f"{name} would hold no rows" for name in SPLITS if not counts[name]]
+    if problems:
+        raise DataError(
+            f"The rows cannot be parted: they form {components:,} groups that must stay together",
+            problems=problems,
+            next="declare finer groups, raise `near` in the split, or bring more different rows",
+        )

@@ -1,0 +1,1 @@
+"""Three small cases, written for this project: files only, no code."""

@@ -1,0 +1,1 @@
+"""Runs work apart from its caller and says how it goes; knows nothing of what it runs."""

@@ -1,0 +1,1 @@
+"""The frozen values that pass from room to room; no I/O."""

@@ -1,0 +1,1 @@
+"""Numbers from numbers: intervals, paired tests, corrections and power; imports nothing of ours."""

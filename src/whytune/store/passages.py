@@ -1,0 +1,346 @@
+"""Passages to be searched by words (FTS5 cuts and inverts them, BM25) and by embedding (exact).
+
+An index is a folder of its own, named by its id, made aside and put in place by one rename: it is there whole or not
+at all, and never changes. Passages are laid out by who may read them, so that a search looks only at the stretches
+its asker may see: what may not be read is not scored, by words or by embedding. A passage with access labels is seen
+by whoever holds at least one of them; one without labels by everybody.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from whytune.errors import NotFoundError, StoreError
+from whytune.records.data import Passage
+from whytune.records.record import canonical_json, digest, short
+from whytune.store.failures import told
+from whytune.store.files import aside, settle_folder
+from whytune.store.words import Tokenizer, invert
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[numpy.float32]
+
+FORMAT = "whytune.index/1"
+FILE = "index.db"
+BATCH = 5_000
+
+_TABLES = (
+    "CREATE TABLE passages(place INTEGER PRIMARY KEY, position INTEGER NOT NULL, content TEXT NOT NULL)",
+    "CREATE TABLE scopes(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, labels TEXT NOT NULL)",
+    "CREATE TABLE terms(term TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+)
+
+
+class Found(NamedTuple):
+    """A passage and how well it fits: bm25 (higher is better) or the cosine of the embeddings."""
+
+    passage: Passage
+    score: float
+
+
+class Indexes:
+    """All passage indexes of a store, by id."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._tokenizer: Tokenizer | None = None
+        self._open: dict[str, Index] = {}
+        self._lock = threading.Lock()
+
+    def has(self, index_id: str) -> bool:
+        """Whether that index is there."""
+        return (self._folder(index_id) / FILE).is_file()
+
+    def build(self, index_id: str, passages: Sequence[Passage], vectors: Vectors | None = None) -> None:
+        """Make an index, with one vector a passage or none. Nothing happens where the same index is there already.
+
+        Raises StoreError where an index of that id holds something else.
+        """
+        normalised = _normalised(vectors, len(passages)) if vectors is not None else None
+        content = _content_digest(passages, normalised)
+        if self.has(index_id):
+            if self.open(index_id).content != content:
+                raise StoreError(
+                    f"The index {short(index_id)} holds other passages or vectors",
+                    next="an index never changes: give the new passages a new id",
+                )
+            return
+        with aside(self._root, "build a passage index") as made:
+            made.mkdir()
+            order = sorted(range(len(passages)), key=lambda place: sorted(set(passages[place].access)))
+            _write_words(made, passages, order, {"format": FORMAT, "id": index_id, "content": content})
+            if normalised is not None:
+                _write_vectors(made / "vectors.npy", normalised, order)
+            settle_folder(made, self._folder(index_id))
+
+    def open(self, index_id: str) -> Index:
+        """One index, to be asked again and again. Raises NotFoundError."""
+        with self._lock:
+            if index_id not in self._open:
+                if not self.has(index_id):
+                    raise NotFoundError(
+                        f"There is no passage index {short(index_id)!r} in the store",
+                        next="build it with `whytune run`",
+                    )
+                self._tokenizer = self._tokenizer or Tokenizer()
+                self._open[index_id] = Index(self._folder(index_id), index_id, self._tokenizer)
+            return self._open[index_id]
+
+    def search(self, index_id: str, question: str, k: int, access: Collection[str] = ()) -> list[Found]:
+        """The k best by words, best first."""
+        return self.open(index_id).search(question, k, access)
+
+    def vector_search(
+        self, index_id: str, vector: Vectors, k: int, access: Collection[str] = ()
+    ) -> list[Found]:
+        """The k nearest by embedding, nearest first."""
+        return self.open(index_id).vector_search(vector, k, access)
+
+    def passages(self, index_id: str) -> Iterator[Passage]:
+        """All passages, in the order they were given."""
+        return self.open(index_id).passages()
+
+    def close(self) -> None:
+        """Give all files back."""
+        with self._lock:
+            for index in self._open.values():
+                index.close()
+            self._open.clear()
+            if self._tokenizer:
+                self._tokenizer.close()
+            self._tokenizer = None
+
+    def _folder(self, index_id: str) -> Path:
+        return self._root / "indexes" / digest(index_id)[:32]
+
+
+@dataclass
+class Index:
+    """One index, opened for reading."""
+
+    folder: Path
+    id: str
+    tokenizer: Tokenizer
+    content: str = ""
+    """Digest of the passages and vectors it was built from."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        file = self.folder / FILE
+        with told("open a passage index", file):
+            # Immutable: nobody ever writes to it again, so SQLite needs no locks and no second look.
+            self._database = sqlite3.connect(
+                f"{file.as_uri()}?immutable=1", uri=True, check_same_thread=False
+            )
+            try:
+                meta = dict(self._database.execute("SELECT name, value FROM meta"))
+                scopes = self._database.execute(
+                    "SELECT first, last, labels FROM scopes ORDER BY first"
+                ).fetchall()
+            except sqlite3.Error:
+                self._database.close()
+                raise
+        if meta.get("format") != FORMAT or meta.get("id") != self.id:
+            self._database.close()
+            raise StoreError(
+                f"The folder is not the index {short(self.id)}",
+                where=str(self.folder),
+                next="remove it and run again",
+            )
+        self.content = meta["content"]
+        self._scopes = [(first, last, frozenset(json.loads(labels))) for first, last, labels in scopes]
+        with told("open a passage index", self.folder):
+            self._places = self._array("places.npy")
+            self._weights = self._array("weights.npy")
+            self._vectors = self._array("vectors.npy") if (self.folder / "vectors.npy").is_file() else None
+
+    def search(self, question: str, k: int, access: Collection[str] = ()) -> list[Found]:
+        """The k best by words, best first; only passages that hold a word of the question."""
+        import numpy
+
+        terms = self.tokenizer.terms(question)
+        spots = ",".join("?" * len(terms))
+        with self._lock, told("search passages", self.folder):
+            known = self._database.execute(
+                f"SELECT first, last FROM terms WHERE term IN ({spots})", terms
+            ).fetchall()
+        postings = [(self._places[first:last], self._weights[first:last]) for first, last in known]
+        hits: list[tuple[float, int]] = []
+        for first, last in self._readable(access):
+            scores = numpy.zeros(last - first, dtype=numpy.float32)
+            for places, weights in postings:
+                start, end = numpy.searchsorted(places, numpy.array([first, last], dtype=places.dtype))
+                scores[places[start:end] - places.dtype.type(first)] += weights[start:end]
+            hits += _best(scores, first, k, above=0.0)
+        return self._found(sorted(hits)[:k])
+
+    def vector_search(self, vector: Vectors, k: int, access: Collection[str] = ()) -> list[Found]:
+        """The k nearest by embedding, nearest first; exact."""
+        import numpy
+
+        if self._vectors is None:
+            raise StoreError(
+                f"The index {short(self.id)} has no embeddings",
+                next="search it by words, or build it with vectors",
+            )
+        asked = numpy.asarray(vector, dtype=numpy.float32).reshape(-1)
+        if asked.shape[0] != self._vectors.shape[1] or not numpy.isfinite(asked).all():
+            raise StoreError(
+                f"A question of {asked.shape[0]} numbers does not fit an index of {self._vectors.shape[1]}",
+                next="embed the question with the embedder that the index was built with",
+            )
+        asked = asked / (float(numpy.linalg.norm(asked)) or 1.0)
+        hits: list[tuple[float, int]] = []
+        for first, last in self._readable(access):
+            hits += _best(self._vectors[first:last] @ asked, first, k, above=-2.0)
+        return self._found(sorted(hits)[:k])
+
+    def passages(self) -> Iterator[Passage]:
+        """All passages, in the order they were given."""
+        after = -1
+        while True:
+            with self._lock, told("read passages", self.folder):
+                rows = self._database.execute(
+                    "SELECT position, content FROM passages WHERE position > ? ORDER BY position LIMIT ?",
+                    (after, BATCH),
+                ).fetchall()
+            if not rows:
+                return
+            after = rows[-1][0]
+            yield from (Passage.model_validate_json(content) for _, content in rows)
+
+    def close(self) -> None:
+        """Give the files back."""
+        self._database.close()
+
+    def _array(self, name: str) -> NDArray[Any]:
+        import numpy
+
+        # Mapped, not read: the system keeps in memory what is asked for, and shares it among processes.
+        mapped: NDArray[Any] = numpy.load(self.folder / name, mmap_mode="r").view(numpy.ndarray)
+        return mapped
+
+    def _readable(self, access: Collection[str]) -> list[tuple[int, int]]:
+        """Stretches (first, end) of places the asker may see, neighbours joined."""
+        held = frozenset(access)
+        stretches: list[tuple[int, int]] = []
+        for first, last, labels in self._scopes:
+            if labels and not labels & held:
+                continue
+            if stretches and stretches[-1][1] == first:
+                stretches[-1] = (stretches[-1][0], last)
+            else:
+                stretches.append((first, last))
+        return stretches
+
+    def _found(self, hits: list[tuple[float, int]]) -> list[Found]:
+        with self._lock, told("read passages", self.folder):
+            found = []
+            for below, place in hits:
+                row = self._database.execute(
+                    "SELECT content FROM passages WHERE place = ?", (place,)
+                ).fetchone()
+                found.append(Found(Passage.model_validate_json(row[0]), -below))
+            return found
+
+
+def _best(scores: Vectors, first: int, k: int, *, above: float) -> list[tuple[float, int]]:
+    """(minus the score, place) of the k highest that are above something; ties go to the earlier place."""
+    import numpy
+
+    if 0 < k < len(scores):
+        # Everything as high as the k-th, so that ties are decided by place and not by the partition's whim.
+        least = max(float(numpy.partition(scores, len(scores) - k)[len(scores) - k]), above)
+        high = numpy.flatnonzero(scores >= least)
+    else:
+        high = numpy.arange(len(scores))
+    high = high[scores[high] > above]
+    best = high[numpy.argsort(-scores[high], kind="stable")][:k]
+    return [(-float(scores[place]), first + int(place)) for place in best]
+
+
+def _write_words(made: Path, passages: Sequence[Passage], order: list[int], meta: dict[str, str]) -> None:
+    import numpy
+
+    scratch = made / "scratch.db"
+    texts = (f"{passages[given].title}\n{passages[given].text}" for given in order)
+    postings = invert(texts, len(order), scratch)
+    scratch.unlink()
+    numpy.save(made / "places.npy", postings.places)
+    numpy.save(made / "weights.npy", postings.weights)
+    starts = postings.starts.tolist()
+    database = sqlite3.connect(made / FILE, isolation_level=None)
+    try:
+        # No journal: the whole folder is thrown away when anything fails, and flushed before it gets its place.
+        for statement in ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "BEGIN", *_TABLES):
+            database.execute(statement)
+        database.executemany(
+            "INSERT INTO passages VALUES (?, ?, ?)",
+            ((place, given, _spell(passages[given])) for place, given in enumerate(order)),
+        )
+        database.execute("CREATE UNIQUE INDEX passages_by_position ON passages(position)")
+        database.executemany("INSERT INTO scopes VALUES (?, ?, ?)", _scopes(passages, order))
+        terms = zip(postings.terms, starts, starts[1:], strict=False)
+        database.executemany("INSERT INTO terms VALUES (?, ?, ?)", terms)
+        database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        database.execute("COMMIT")
+    finally:
+        database.close()
+
+
+def _write_vectors(file: Path, vectors: Vectors, order: list[int]) -> None:
+    import numpy
+
+    laid_out = numpy.lib.format.open_memmap(file, mode="w+", dtype=numpy.float32, shape=vectors.shape)
+    for start in range(0, len(order), BATCH):
+        laid_out[start : start + BATCH] = vectors[order[start : start + BATCH]]
+    laid_out.flush()
+
+
+def _normalised(vectors: Vectors, rows: int) -> Vectors:
+    import numpy
+
+    given = numpy.asarray(vectors, dtype=numpy.float32)
+    if given.ndim != 2 or given.shape[0] != rows or not numpy.isfinite(given).all():
+        raise StoreError(
+            f"{rows} passages need {rows} vectors of finite numbers, not an array of shape {given.shape}",
+            next="embed every passage once, in the same order",
+        )
+    lengths = numpy.linalg.norm(given, axis=1, keepdims=True)
+    return (given / numpy.where(lengths > 0, lengths, 1)).astype(numpy.float32)
+
+
+def _scopes(passages: Sequence[Passage], order: list[int]) -> Iterable[tuple[int, int, str]]:
+    scopes: list[list[Any]] = []
+    for place, given in enumerate(order):
+        labels = canonical_json(sorted(set(passages[given].access)))
+        if scopes and scopes[-1][2] == labels:
+            scopes[-1][1] = place + 1
+        else:
+            scopes.append([place, place + 1, labels])
+    return ((first, last, labels) for first, last, labels in scopes)
+
+
+def _content_digest(passages: Sequence[Passage], vectors: Vectors | None) -> str:
+    import hashlib
+
+    hashed = hashlib.sha256()
+    for passage in passages:
+        hashed.update(f"{_spell(passage)}\n".encode())
+    if vectors is not None:
+        hashed.update(vectors.tobytes())
+    return hashed.hexdigest()
+
+
+def _spell(passage: Passage) -> str:
+    return canonical_json(passage.model_dump(mode="json"))

@@ -1,0 +1,167 @@
+"""Records in the database: put once, read back verified, listed in the order they were first put.
+
+A record is stored by its content; putting it again adds nothing. Fields outside its identity (`UNHASHED`: where a
+document came from, where a model lies on this machine) follow the latest put. `latest` is the record put last, so
+that a rule changed from A to B and back to A is A.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, insert, select
+
+from whytune.errors import NotFoundError, StoreError, TamperedError
+from whytune.records.record import Record, canonical_json, digest, short
+from whytune.store.database import add_new
+from whytune.store.tables import placings, records
+
+R = TypeVar("R", bound=Record)
+RESTORE = (
+    "restore the .whytune folder from a backup; `whytune audit verify` lists everything that does not fit"
+)
+_COLUMNS = (records.c.id, records.c.kind, records.c.content, placings.c.beside, placings.c.seal)
+_JOINED = placings.join(records, placings.c.record == records.c.id)
+
+
+def put(connection: Connection, new: Sequence[Record], project: str) -> None:
+    """Add records inside the caller's transaction."""
+    spelled = [_spell(record) for record in new]
+    add_new(
+        connection,
+        records,
+        [{"id": id, "kind": kind, "content": content} for id, kind, content, _ in spelled],
+    )
+    for id, kind, _, beside in spelled:
+        last = connection.execute(
+            select(placings.c.record, placings.c.beside)
+            .where(placings.c.project == project, placings.c.kind == kind)
+            .order_by(placings.c.position.desc())
+            .limit(1)
+        ).first()
+        if last is None or (last.record, last.beside) != (id, beside):
+            row = {
+                "project": project,
+                "kind": kind,
+                "record": id,
+                "beside": beside,
+                "seal": _seal(id, beside),
+            }
+            connection.execute(insert(placings), row)
+
+
+def get(connection: Connection, kind_cls: type[R], id: str) -> R:
+    """The record of that id. Raises NotFoundError, or TamperedError where it is no longer what was put."""
+    row = connection.execute(
+        select(*_COLUMNS)
+        .select_from(_JOINED)
+        .where(records.c.id == id)
+        .order_by(placings.c.position.desc())
+        .limit(1)
+    ).first()
+    if row is None or row.kind != kind_cls.KIND:
+        raise NotFoundError(
+            f"There is no {kind_cls.KIND} {short(id)!r} in the store",
+            next="`whytune status` lists what there is",
+        )
+    return _read(kind_cls, row)
+
+
+def listed(connection: Connection, kind_cls: type[R], project: str | None) -> list[R]:
+    """All of a kind, of one project or of all, in the order they were first put."""
+    query = select(*_COLUMNS).select_from(_JOINED).where(placings.c.kind == kind_cls.KIND)
+    if project is not None:
+        query = query.where(placings.c.project == project)
+    rows: dict[str, Any] = {}
+    for row in connection.execute(query.order_by(placings.c.position)):
+        rows[row.id] = row
+    return [_read(kind_cls, row) for row in rows.values()]
+
+
+def latest(connection: Connection, kind_cls: type[R], project: str) -> R | None:
+    """The record of a kind that was put last into a project; None where there is none."""
+    row = connection.execute(
+        select(*_COLUMNS)
+        .select_from(_JOINED)
+        .where(placings.c.project == project, placings.c.kind == kind_cls.KIND)
+        .order_by(placings.c.position.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else _read(kind_cls, row)
+
+
+def present(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are records here."""
+    found: set[str] = set()
+    for start in range(0, len(ids), 500):
+        found.update(
+            connection.scalars(select(records.c.id).where(records.c.id.in_(ids[start : start + 500])))
+        )
+    return found
+
+
+def problems(connection: Connection) -> list[str]:
+    """One line for every stored record that is not what was put."""
+    found = [
+        f"record {id}: its content does not have that hash"
+        for id, kind, content in connection.execute(select(records.c.id, records.c.kind, records.c.content))
+        if id != f"{kind}:{digest(content)}"
+    ]
+    found += [
+        f"record {record}: what stands beside it (placing {position}) was changed"
+        for position, record, beside, seal in connection.execute(
+            select(placings.c.position, placings.c.record, placings.c.beside, placings.c.seal)
+        )
+        if seal != _seal(record, beside)
+    ]
+    known = set(connection.scalars(select(records.c.id)))
+    placed = set(connection.scalars(select(placings.c.record)))
+    found += [f"record {id}: it is placed in a project but not there" for id in sorted(placed - known)]
+    return found + [f"record {id}: it belongs to no project" for id in sorted(known - placed)]
+
+
+def _spell(record: Record) -> tuple[str, str, str, str]:
+    """(id, kind, content, beside); the id is the hash of `content` as it will be stored."""
+    whole = record.model_dump(mode="json")
+    try:
+        beside = canonical_json({name: whole.pop(name) for name in sorted(type(record).UNHASHED)})
+        content = canonical_json(whole)
+    except ValueError as error:
+        raise StoreError(
+            f"A {record.KIND} holds a number that is not finite and cannot be kept",
+            next="report this: figures must be finite before they are recorded",
+        ) from error
+    if record.id != f"{record.KIND}:{digest(content)}":
+        # A changed copy made by `model_copy` still carries the id of what it was copied from.
+        raise StoreError(
+            f"The id of a {record.KIND} does not fit its content",
+            where=record.id,
+            next="build a new record from the fields instead of copying one after its id was read",
+        )
+    return record.id, record.KIND, content, beside
+
+
+def _seal(id: str, beside: str) -> str:
+    return digest(f"{id}\n{beside}")
+
+
+def _read(kind_cls: type[R], row: Any) -> R:
+    if row.id != f"{row.kind}:{digest(row.content)}" or row.seal != _seal(row.id, row.beside):
+        raise TamperedError(
+            f"The stored {row.kind} {short(row.id)} is not what was written", where=row.id, next=RESTORE
+        )
+    try:
+        record = kind_cls.model_validate({**json.loads(row.content), **json.loads(row.beside)})
+    except ValidationError as error:
+        raise StoreError(
+            f"The stored {row.kind} {short(row.id)} does not have the fields this whytune knows",
+            where=row.id,
+            next="read it with the whytune that wrote it, or upgrade this one",
+            problems=[f"{'.'.join(map(str, slip['loc']))}: {slip['msg']}" for slip in error.errors()],
+        ) from error
+    # The identity is that of the stored content: a field that gained a default since must not change it.
+    record.__dict__["id"] = row.id
+    return record

@@ -1,0 +1,1 @@
+"""Train and dev examples in, one adapter out; never handed a test example."""

@@ -1,0 +1,282 @@
+"""One sitting of a run: from the last checkpoint to the end, or to a signal; then the best weights and their proofs.
+
+Everything was read and proven before. It looks at dev at the planned steps, saves in between, and leaves on SIGINT or
+SIGTERM with a checkpoint. Example: `sit(run, progress).best_step`.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from whytune.answering.backends.models import Loaded
+from whytune.errors import TrainingError
+from whytune.jobs.progress import Progress
+from whytune.records.candidate import Checkpoint
+from whytune.training.batches import looks, schedule
+from whytune.training.journal import Choices, Journal, StepLine
+from whytune.training.plan import Estimate, Proof, SampleRow, Trained, TrainingPlan, versions
+from whytune.training.postflight import prove_moved, prove_reload, write_adapter
+from whytune.training.rows import PreparedRows, TrainingRow, sample
+
+Look = Callable[[Loaded], float]
+"""The task's metric on dev, higher is better; it is handed the live model and must leave its weights alone."""
+_SAMPLES = 3
+_RELOADED = 2
+"""Rows whose logits are compared after the run."""
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A run that may begin: everything is read and proven."""
+
+    plan: TrainingPlan
+    loaded: Loaded
+    ready: PreparedRows
+    held: PreparedRows
+    journal: Journal
+    estimate: Estimate
+    proofs: tuple[Proof, ...]
+    look: Look | None
+
+    @property
+    def steps(self) -> list[tuple[int, ...]]:
+        """The whole schedule."""
+        recipe = self.plan.recipe
+        lengths = [len(row.ids) for row in self.ready.rows]
+        return schedule(lengths, size=recipe.batch_size, epochs=recipe.epochs, seed=recipe.seed)
+
+    @property
+    def choices(self) -> Choices:
+        """What was measured when the run began."""
+        if self.journal.choices is None:
+            raise ValueError("the choices are measured before a sitting")
+        return self.journal.choices
+
+    def samples(self) -> tuple[SampleRow, ...]:
+        """Three rows as the model sees them: the shortest, the middle one, the longest."""
+        rows = sorted(self.ready.rows, key=lambda row: len(row.ids))
+        chosen = sorted({0, len(rows) // 2, len(rows) - 1})[:_SAMPLES]
+        return tuple(sample(self.loaded.encoder, rows[at]) for at in chosen)
+
+
+def sit(run: TrainingRun, progress: Progress) -> Trained:
+    """Trains to the end and returns what came out; raises TrainingError when a signal or a failure ended it."""
+    import torch
+
+    from whytune.training.machine import peak_memory
+
+    if torch.get_num_threads() != run.choices.threads:
+        torch.set_num_threads(run.choices.threads)
+    steps = run.steps
+    progress.phase("training", len(steps), "steps")
+    progress.advance(run.journal.done_steps)
+    if run.journal.done_steps < len(steps):
+        with _signals() as asked:
+            _train(run, steps, progress, asked)
+        if run.journal.done_steps < len(steps):
+            raise TrainingError(
+                f"Training was stopped after step {run.journal.done_steps} of {len(steps)}; nothing is lost",
+                where=str(run.plan.folder),
+                next="run the same command again: it goes on from there",
+            )
+    best = run.journal.best
+    if best is None:
+        raise TrainingError(
+            "The run's curve holds no look at dev",
+            where=str(run.plan.folder),
+            next="remove that folder and train again",
+        )
+    progress.phase("proving the adapter", 2)
+    folder = run.plan.folder / "adapter"
+    write_adapter(run.plan.folder / f"checkpoint-{best.step}", folder, run.plan.base.name)
+    moved = prove_moved(folder)
+    progress.advance()
+    dtype: Any = run.choices.dtype
+    rows = sorted(run.held.rows, key=lambda row: len(row.ids))[:_RELOADED]
+    reload = prove_reload(run.loaded.model, run.plan.base, folder, rows, dtype)
+    progress.advance()
+    proofs = (*run.proofs, moved, reload)
+    trained = _result(run, steps, folder=folder, best_step=best.step, proofs=proofs, memory=peak_memory())
+    run.journal.finish(_plain(trained))
+    return trained
+
+
+def told(folder: Path, facts: dict[str, Any]) -> Trained:
+    """The result of a run that was complete already."""
+    return Trained(
+        **{
+            **facts,
+            "adapter_folder": folder / "adapter",
+            "curve": tuple(Checkpoint.model_validate(look) for look in facts["curve"]),
+            "proofs": tuple(Proof(**proof) for proof in facts["proofs"]),
+            "samples": tuple(
+                SampleRow(row["example"], tuple((text, trained) for text, trained in row["pieces"]))
+                for row in facts["samples"]
+            ),
+        }
+    )
+
+
+def _train(
+    run: TrainingRun, steps: list[tuple[int, ...]], progress: Progress, asked: threading.Event
+) -> None:
+    from whytune.training.trl_seam import Seam, SeamRun, pad_of
+
+    journal, choices, recipe = run.journal, run.choices, run.plan.recipe
+    planned = looks(len(steps), recipe.checkpoints)
+    spent, began = journal.seconds, time.monotonic()
+    saved = [began]
+    pad = pad_of(run.loaded.tokenizer)
+    path: Any = choices.loss_path
+
+    def clock() -> float:
+        return spent + time.monotonic() - began
+
+    def on_loss(step: int, value: float, trained: int) -> None:
+        journal.step(StepLine(step, value, trained, clock()))
+        progress.advance(1, f"loss {value:.3f}")
+
+    def after_step(step: int) -> tuple[bool, bool]:
+        stop = asked.is_set()
+        due = step in planned
+        if due:
+            with _same_chance():
+                journal.look(_look(run, step, step / len(steps) * recipe.epochs, pad, clock))
+            last = journal.looks[-1]
+            metric = "" if last.dev_metric is None else f", metric {last.dev_metric:.3f}"
+            progress.advance(0, f"dev loss {last.dev_loss:.3f}{metric}")
+        late = time.monotonic() - saved[0] >= run.plan.save_every
+        return due or stop or late, stop
+
+    def after_save(folder: Path) -> None:
+        journal.keep(folder)
+        saved[0] = time.monotonic()
+
+    seam = Seam(
+        run.loaded.model,
+        run.loaded.tokenizer,
+        SeamRun(
+            recipe=recipe,
+            rows=run.ready.rows,
+            schedule=steps,
+            done=journal.done_steps,
+            path=path,
+            checkpointing=choices.checkpointing,
+            saving=journal.folder / ".saving",
+            on_loss=on_loss,
+            after_step=after_step,
+            after_save=after_save,
+        ),
+    )
+    seam.train(journal.checkpoint)
+
+
+def _look(run: TrainingRun, step: int, epoch: float, pad: int, clock: Callable[[], float]) -> Checkpoint:
+    from whytune.training.loss import mean_loss
+
+    path: Any = run.choices.loss_path
+    model = run.loaded.model.eval()
+    dev_loss = mean_loss(model, run.held.rows, size=run.plan.recipe.batch_size, pad=pad, path=path)
+    metric = float(run.look(run.loaded)) if run.look else None
+    model.train()
+    before = max((look.step for look in run.journal.looks), default=0)
+    return Checkpoint(
+        step=step,
+        epoch=epoch,
+        train_loss=run.journal.mean_loss_since(before),
+        dev_loss=dev_loss,
+        dev_metric=metric,
+        seconds=clock(),
+    )
+
+
+def _result(
+    run: TrainingRun,
+    steps: list[tuple[int, ...]],
+    *,
+    folder: Path,
+    best_step: int,
+    proofs: tuple[Proof, ...],
+    memory: int,
+) -> Trained:
+    shown = [run.ready.rows[number] for step in steps for number in step]
+    choices = run.choices
+    return Trained(
+        adapter_folder=folder,
+        rows=len(run.ready.rows),
+        rows_dropped=len(run.ready.overlong),
+        tokens=sum(len(row.ids) for row in shown),
+        trained_tokens=sum(_trained(row) for row in shown),
+        seconds=run.journal.seconds,
+        dtype=choices.dtype,
+        threads=choices.threads,
+        loss_path=choices.loss_path,
+        best_step=best_step,
+        steps=len(steps),
+        first_dev_loss=choices.first_dev_loss,
+        curve=tuple(run.journal.looks),
+        proofs=proofs,
+        samples=run.samples(),
+        estimated_seconds=choices.estimated_seconds,
+        estimated_memory_bytes=choices.estimated_memory_bytes,
+        memory_bytes=memory,
+        versions=versions(),
+        resumed=run.journal.resumed,
+    )
+
+
+def _trained(row: TrainingRow) -> int:
+    return len(row.ids) - row.start
+
+
+def _plain(trained: Trained) -> dict[str, Any]:
+    facts = asdict(trained)
+    facts["adapter_folder"] = ""
+    facts["curve"] = [look.model_dump() for look in trained.curve]
+    return facts
+
+
+@contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """SIGINT and SIGTERM set the event while the block runs; a second one of the same kind acts at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked  # only the main thread may listen to signals; then they act as the program decided
+        return
+    before: dict[signal.Signals, Any] = {}
+
+    def heard(number: int, _: FrameType | None) -> None:
+        asked.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        before[kind] = signal.signal(kind, heard)
+    try:
+        yield asked
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+@contextmanager
+def _same_chance() -> Iterator[None]:
+    """Whatever a look at dev draws, the steps after it draw what they would have drawn without it."""
+    import numpy
+    import torch
+
+    python, numbers = random.getstate(), numpy.random.get_state()
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            numpy.random.set_state(numbers)

@@ -1,0 +1,88 @@
+"""Fine-tuning, top to bottom: rows, proofs, what the machine does best, the steps, the looks at dev, proofs again.
+
+Given train and dev and nothing else: there is no way to hand it a test example. It opens no store; the run's folder is
+its own, and calling it again with the same plan goes on where it stopped, to the same weights. Example:
+`train(plan, train_examples, dev_examples, look=None, progress=Silent()).adapter_folder` is the adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from whytune.answering.backends.models import load, quiet
+from whytune.errors import TrainingError
+from whytune.jobs.progress import Progress
+from whytune.records.data import Example
+from whytune.training.estimate import expected, shots_of
+from whytune.training.journal import Journal
+from whytune.training.plan import Trained, TrainingPlan
+from whytune.training.preflight import prove_adapter, prove_rows
+from whytune.training.rows import prepare
+from whytune.training.sitting import Look, TrainingRun, sit, told
+
+
+def train(
+    plan: TrainingPlan,
+    train: Sequence[Example],
+    dev: Sequence[Example],
+    *,
+    look: Look | None = None,
+    progress: Progress,
+) -> Trained:
+    """Trains an adapter, or goes on with one. Every failed proof is told in one TrainingError.
+
+    look: the task's metric on dev at each checkpoint, by the live model (an `answering` Loaded); higher is better.
+    """
+    quiet()
+    _fit_to_train(plan, train)
+    journal = Journal.open(plan.folder, plan.fingerprint(train, dev))
+    complete = journal.finished()
+    if complete is not None:
+        return told(plan.folder, complete)
+    # Only now the model libraries: a plan that cannot run is refused at once.
+    from whytune.training import machine
+    from whytune.training.choosing import choose
+    from whytune.training.trl_seam import adapt
+
+    place = machine.device()
+    dtype: Any = journal.choices.dtype if journal.choices else machine.choose_dtype(plan.recipe.dtype, place)
+    progress.phase("loading the base model", 1)
+    loaded = load(plan.base, dtype)
+    progress.advance()
+    progress.phase("reading rows", len(train) + len(dev), "rows")
+    shots = shots_of(plan, train)
+    ready, held = (
+        prepare(loaded.encoder, plan.prompt, plan.recipe, rows, contexts=plan.contexts, shots=shots)
+        for rows in (train, dev)
+    )
+    progress.advance(len(train) + len(dev))
+    proofs = prove_rows(loaded.encoder, plan.recipe, train=train, dev=dev, ready=ready, held=held)
+    guess = expected(plan, ready.rows, len(ready.overlong), dtype)
+    loaded.model = adapt(loaded.model.to(place), plan.recipe)
+    proofs = (*proofs, prove_adapter(loaded.model))
+    run = TrainingRun(plan, loaded, ready, held, journal, guess, proofs, look)
+    if journal.choices is None:
+        journal.decide(choose(run, dtype, progress))
+    return sit(run, progress)
+
+
+def _fit_to_train(plan: TrainingPlan, train: Sequence[Example]) -> None:
+    problems = []
+    if not plan.base.trainable:
+        problems.append(f"{plan.base.name} is an endpoint: its weights are not here")
+    if plan.prompt.nearest:
+        problems.append("the prompt shows the nearest training rows, which would show a row its own answer")
+    missing = set(plan.prompt.shots) - {example.id for example in train}
+    if missing:
+        problems.append(f"{len(missing)} shots of the prompt are not among the training examples")
+    if plan.recipe.max_length > plan.base.context:
+        problems.append(
+            f"max_length {plan.recipe.max_length} is more than the {plan.base.context} tokens the model reads"
+        )
+    if problems:
+        raise TrainingError(
+            "This cannot be trained",
+            problems=problems,
+            next="change the base model, the prompt or the recipe",
+        )

@@ -1,0 +1,283 @@
+"""`whytune.toml`: the project file, read with every mistake told at once, and written with a comment for each key.
+
+It holds no result. What an owner fixes beforehand (use case, rule, prices) becomes the `UseCase` record; the rest says
+where the data is and what may be tried.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from whytune.errors import NotFoundError, SettingsError
+from whytune.records.candidate import Recipe
+from whytune.records.data import SplitPlan
+from whytune.records.ledger import ROLES
+from whytune.records.project import AcceptanceRule, Budget, Circumstances, Prices, UseCase
+from whytune.records.record import Value
+from whytune.tasks import TASKS
+
+FILE = "whytune.toml"
+MEASURED_ARMS = ("prompt", "few_shot", "full_context", "rag", "tuned", "tuned_rag")
+
+
+class DataSection(Value):
+    """Where rows and documents come from. Paths are relative to the project folder."""
+
+    from_: tuple[str, ...] = Field(default=(), alias="from")
+    format: str = ""
+    encoding: str = ""
+    input: str = ""
+    target: str = ""
+    group: str = ""
+    evidence: str = ""
+    labels_file: str = ""
+    mapping_file: str = ""
+    documents: tuple[str, ...] = ()
+    access: dict[str, tuple[str, ...]] = {}
+
+
+class ModelSection(Value):
+    """Which base model. `bundled`, `folder:PATH`, `hub:ORG/NAME` or `endpoint:URL`."""
+
+    base: str = "bundled"
+    revision: str = ""
+    name: str = ""
+    """The model's name at an endpoint."""
+    key_env: str = ""
+    """The environment variable that holds the endpoint's key."""
+    context: int = Field(default=0, ge=0)
+    concurrency: int = Field(default=8, ge=1, le=256)
+    timeout: float = Field(default=60.0, gt=0)
+
+
+class ArmsSection(Value):
+    """What may be tried."""
+
+    use: tuple[Literal["prompt", "few_shot", "full_context", "rag", "tuned", "tuned_rag"], ...] = (
+        "prompt", "few_shot", "full_context", "rag", "tuned", "tuned_rag",
+    )
+    shots: int = Field(default=4, ge=1, le=64)
+    system: str = ""
+    """Replaces the task's default prompt; `{labels}` and `{fields}` are filled in."""
+
+
+class RetrievalSection(Value):
+    """How documents are cut and searched. hybrid: auto means where it is measured better on dev."""
+
+    words: int = Field(default=120, ge=20)
+    overlap: int = Field(default=15, ge=0)
+    k: int = Field(default=3, ge=1, le=50)
+    hybrid: Literal["auto", "on", "off"] = "auto"
+    access: tuple[str, ...] = ()
+
+
+class ProjectFile(Value):
+    """The whole file."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    purpose: str = ""
+    task: str
+    owners: dict[str, str] = {}
+    acceptance: AcceptanceRule
+    data: DataSection = DataSection()
+    split: SplitPlan = SplitPlan()
+    circumstances: Circumstances = Circumstances()
+    model: ModelSection = ModelSection()
+    arms: ArmsSection = ArmsSection()
+    training: Recipe = Recipe()
+    retrieval: RetrievalSection = RetrievalSection()
+    budget: Budget = Budget()
+    prices: Prices = Prices()
+
+    @property
+    def usecase(self) -> UseCase:
+        """What is hashed before any result."""
+        return UseCase(
+            name=self.name, purpose=self.purpose, task=self.task, owners=self.owners, rule=self.acceptance,
+            budget=self.budget, prices=self.prices, circumstances=self.circumstances,
+        )
+
+
+def read(folder: Path) -> ProjectFile:
+    """Read and check a project's file. Raises NotFoundError or a SettingsError that lists every mistake with its line."""
+    path = folder / FILE
+    try:
+        text = path.read_text("utf-8")
+        raw = tomllib.loads(text)
+    except FileNotFoundError:
+        raise NotFoundError(f"There is no {FILE} in {folder}", next="whytune init NAME --task TASK --from FILE") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{FILE} cannot be read: {error}", where=str(path), next=f"mend {path}") from None
+    problems: list[str] = []
+    parsed: ProjectFile | None = None
+    try:
+        parsed = ProjectFile.model_validate(raw)
+    except ValidationError as error:
+        problems += [_said(dict(item), text) for item in error.errors()]
+    problems += _beyond_types(raw, text)
+    if problems or parsed is None:
+        raise SettingsError(
+            f"{FILE} has {len(problems)} mistake{'s' if len(problems) > 1 else ''}",
+            where=str(path), problems=problems, next=f"mend {path}, then: whytune status",
+        )
+    return parsed
+
+
+def _beyond_types(raw: dict[str, Any], text: str) -> list[str]:
+    problems = []
+    task = raw.get("task")
+    if isinstance(task, str) and task not in TASKS:
+        problems.append(f"line {line_of(text, ('task',))}: task = {task!r}; there are: {', '.join(TASKS)}")
+    acceptance = raw.get("acceptance")
+    metric = acceptance.get("metric") if isinstance(acceptance, dict) else None
+    if isinstance(task, str) and task in TASKS and isinstance(metric, str):
+        known = (TASKS[task].metric, *TASKS[task].beside)
+        if metric not in known:
+            at = line_of(text, ("acceptance", "metric"))
+            problems.append(f"line {at}: acceptance.metric = {metric!r} is not scored for {task}; there are: {', '.join(known)}")
+    owners = raw.get("owners")
+    for role in owners if isinstance(owners, dict) else ():
+        if role not in ROLES:
+            problems.append(f"line {line_of(text, ('owners', role))}: no role is named {role!r}; there are: {', '.join(ROLES)}")
+    split = raw.get("split")
+    if isinstance(split, dict):
+        shares = [split.get(name, SplitPlan.model_fields[name].default) for name in ("train", "dev", "test")]
+        if all(isinstance(share, int | float) for share in shares):
+            at = line_of(text, ("split",))
+            if any(share <= 0 for share in shares) or abs(sum(shares) - 1) > 1e-6:
+                problems.append(f"line {at}: split shares {shares} must each be above 0 and add up to 1")
+    return problems
+
+
+def _said(item: dict[str, Any], text: str) -> str:
+    path = tuple(str(part) for part in item["loc"] if not isinstance(part, int))
+    name, at = ".".join(path), line_of(text, path)
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(path[-1], _known(path[:-1]), n=1)
+        return f"line {at}: unknown key {name}" + (f"; did you mean {near[0]}?" if near else "")
+    if item["type"] == "missing":
+        return f"{name} is missing"
+    value = item.get("input")
+    shown = json.dumps(value, default=str) if not isinstance(value, dict) else "a table"
+    return f"line {at}: {name} = {shown}: {item['msg']}"
+
+
+def _known(path: tuple[str, ...]) -> list[str]:
+    model: Any = ProjectFile
+    for part in path:
+        model = model.model_fields[part].annotation
+    return [field.alias or name for name, field in getattr(model, "model_fields", {}).items()]
+
+
+def line_of(text: str, path: tuple[str, ...]) -> int:
+    """The line on which a key stands, 1 where it cannot be told."""
+    section, found = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            section = stripped.strip("[] ")
+            if path == (section,):
+                return number
+        elif "=" in stripped and not stripped.startswith("#"):
+            key = stripped.split("=", 1)[0].strip().strip("\"'")
+            if (*(tuple(section.split(".")) if section else ()), key) == path:
+                return number
+            if key == path[0] and len(path) > 1 and not section:
+                found = number
+    return found
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML; JSON's spelling of text, numbers, booleans and lists is TOML's too."""
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {toml_value(v)}" for k, v in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def write(file: ProjectFile) -> str:
+    """The commented file. Reading it back gives the same `ProjectFile`."""
+    data, rule, split = file.data, file.acceptance, file.split
+    metrics = ", ".join((TASKS[file.task].metric, *TASKS[file.task].beside))
+    lines = [
+        "# What this use case is, what counts as good enough, and what may be spent.",
+        "# The use case, rule, budget and prices are hashed before any result; changing them makes a new, visible rule.",
+        f"name = {toml_value(file.name)}",
+        f"purpose = {toml_value(file.purpose)}   # one sentence: who will use it, for what",
+        f"task = {toml_value(file.task)}   # one of: {', '.join(TASKS)}",
+        "",
+        "[owners]   # role = person; roles: " + ", ".join(ROLES),
+        *(f"{role} = {toml_value(person)}" for role, person in file.owners.items()),
+        "",
+        "[acceptance]",
+        f"metric = {toml_value(rule.metric)}   # one of: {metrics}",
+        f"bar = {toml_value(rule.bar)}   # an arm must provably reach this (0..1)",
+        f"margin = {toml_value(rule.margin)}   # a dearer arm must provably be this much better to be worth it",
+        f"confidence = {toml_value(rule.confidence)}",
+        "",
+        "[data]   # paths are relative to this folder",
+        f"from = {toml_value(data.from_)}",
+    ]
+    said = {
+        "format": "csv, tsv, json, jsonl, parquet, parallel, inst; empty: guessed",
+        "encoding": "empty: guessed",
+        "input": "column or field that the model is given; empty: guessed",
+        "target": "column or field that it should answer",
+        "group": "rows with the same value are never parted by the split",
+        "evidence": "column that names the document holding the answer",
+        "labels_file": "a file with one label a line, beside a text file",
+        "mapping_file": "a file that names the labels",
+        "documents": "files, folders or archives that answers may be looked up in",
+    }
+    lines += [f"{name} = {toml_value(getattr(data, name))}   # {comment}" for name, comment in said.items()]
+    if data.access:
+        lines.append(f"access = {toml_value(data.access)}   # folder = labels that may read it")
+    lines += [
+        "",
+        "[split]",
+        f"train = {toml_value(split.train)}",
+        f"dev = {toml_value(split.dev)}",
+        f"test = {toml_value(split.test)}   # sealed: every look is counted",
+        f"seed = {toml_value(split.seed)}",
+        f"near = {toml_value(split.near)}   # similarity from which two inputs are the same; 0: not looked for",
+        f"limit = {toml_value(split.limit)}   # keep a stratified sample of this many rows; 0: all",
+        f"labels = {toml_value(split.labels)}   # keep only these labels; empty: all",
+        "",
+        "[circumstances]   # triage: true or false; leave a line out if you do not know yet",
+    ]
+    for name in Circumstances.model_fields:
+        value = getattr(file.circumstances, name)
+        lines.append(f"{'# ' if value is None else ''}{name} = {toml_value(bool(value))}   # {QUESTIONS[name]}")
+    lines += ["", "[model]", f"base = {toml_value(file.model.base)}   # bundled, folder:PATH, hub:ORG/NAME, endpoint:URL"]
+    lines += _changed(file.model, ModelSection(), skip=("base",))
+    lines += ["", "[arms]", f"use = {toml_value(file.arms.use)}", f"shots = {toml_value(file.arms.shots)}   # training rows shown in the few-shot prompt"]
+    lines += _changed(file.arms, ArmsSection(), skip=("use", "shots"))
+    lines += ["", "[retrieval]"]
+    lines += [f"{name} = {toml_value(getattr(file.retrieval, name))}" for name in RetrievalSection.model_fields]
+    lines += ["", "[training]   # LoRA; every key changes what is trained"]
+    lines += [f"{name} = {toml_value(getattr(file.training, name))}" for name in Recipe.model_fields]
+    lines += ["", "[budget]   # 0: no limit", f"hours = {toml_value(file.budget.hours)}", f"money = {toml_value(file.budget.money)}", "", "[prices]   # yours: nothing here is looked up anywhere"]
+    lines += [f"{name} = {toml_value(getattr(file.prices, name))}" for name in Prices.model_fields]
+    return "\n".join(lines) + "\n"
+
+
+def _changed(section: Value, default: Value, skip: tuple[str, ...]) -> list[str]:
+    names = [name for name in type(section).model_fields if name not in skip]
+    return [f"{name} = {toml_value(getattr(section, name))}" for name in names if getattr(section, name) != getattr(default, name)]
+
+
+QUESTIONS = {
+    "no_egress": "data may not leave this machine or network",
+    "citations": "answers must cite their source",
+    "erasure": "a person's data must be removable at once",
+    "per_user_rights": "not everybody may see every document",
+    "facts_change": "facts change faster than a model would be retrained",
+    "may_train": "we have the right to train on this data",
+}

@@ -1,0 +1,195 @@
+"""Find data, create dataset, validate dataset: from the files that `whytune.toml` names to one sealed version and its index.
+
+Nothing is built twice: the version is known by its sources' hashes, how they are read, and the plan of the split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whytune.errors import DataError, RefusedError
+from whytune.jobs.progress import Progress
+from whytune.records.data import (
+    Dataset, Document, Example, Finding, Passage, SplitName, Validation,
+)  # fmt: skip
+from whytune.records.record import Value, canonical_json, digest
+from whytune.workspace.config import RetrievalSection
+from whytune.workspace.setup import located, spec
+
+if TYPE_CHECKING:
+    from whytune.datasets.documents import Corpus
+    from whytune.workspace.project import Project
+
+
+class SplitRow(Value):
+    """A row of the pack: an example and where it went."""
+
+    split: SplitName
+    example: Example
+
+
+def dataset(project: Project, progress: Progress) -> Dataset:
+    """The version for today's files and plan: the one there is, or a new one whose parent is the one before."""
+    from whytune.datasets.evidence import link_evidence
+    from whytune.datasets.importing import read_source
+    from whytune.datasets.split import build
+    from whytune.stats.power import smallest_difference
+
+    file, store = project.file, project.workspace.store
+    wanted = spec(file, project.folder)
+    if not wanted.paths:
+        raise DataError("No data is named", where=f"{project.folder}/whytune.toml [data] from", next="add from = [\"FILE\"] under [data]")
+    places = [*wanted.paths, *(p for p in (wanted.labels_file, wanted.mapping_file) if p), *_document_places(project)]
+    reading = {**file.data.model_dump(mode="json", by_alias=True, exclude_defaults=True), "files": _fingerprint(places)}
+    said = {key: canonical_json(value) for key, value in reading.items()}
+    before = project.latest_dataset
+    if before and before.reading == said and before.plan == file.split and before.task == file.task:
+        return before
+    corpus = _corpus(project, progress)
+    read = read_source(wanted, progress)
+    linked = link_evidence(read.examples, corpus.documents) if corpus else None
+    examples = linked.examples if linked else read.examples
+    previous = {row.example.id: row.split for row in store.read_pack(before.rows, SplitRow)} if before else None
+    if previous is not None and not {example.id for example in examples} & previous.keys():
+        previous = None  # other data altogether: there is nothing to keep apart
+    built = build(examples, file.split, project.task, previous=previous, power=lambda n: smallest_difference(n, 0.2), progress=progress)
+    progress.phase("storing", len(built.rows), "rows")
+    removals = [*read.problems, *(corpus.problems if corpus else ()), *built.removals]
+    removed: dict[str, int] = {}
+    for removal in removals:
+        removed[removal.reason] = removed.get(removal.reason, 0) + 1
+    with project.act("dataset.created", read=[before.id] if before else []) as act:
+        made = Dataset(
+            project=project.key, number=before.number + 1 if before else 1, task=file.task, parent=before.id if before else "",
+            sources=(*read.sources, *(corpus.sources if corpus else ())), reading=said, plan=file.split, counts=built.counts,
+            removed=dict(sorted(removed.items())), labels=built.labels, fields=read.fields, certificate=built.certificate,
+            rows=store.put_pack((SplitRow(split=where, example=example) for example, where in built.rows), "rows"),
+            removals=store.put_pack(removals, "removals"),
+            documents=store.put_pack(corpus.documents, "documents") if corpus else "",
+        )  # fmt: skip
+        act.facts["rows"] = ", ".join(f"{name} {count}" for name, count in made.counts.items())
+        if linked:
+            act.facts["linked to documents"] = f"{linked.declared} declared, {linked.found} found, {len(linked.unknown)} names unknown"
+        act.write(made)
+    progress.advance(len(built.rows))
+    return made
+
+
+def examples_of(project: Project, made: Dataset, split: SplitName) -> list[Example]:
+    """The rows of one split."""
+    return [row.example for row in project.workspace.store.read_pack(made.rows, SplitRow) if row.split == split]
+
+
+def validate(project: Project, made: Dataset, progress: Progress) -> Validation:
+    """Every check of the task over this version; kept once."""
+    from whytune.checks import registry
+    from whytune.checks.subject import Subject
+
+    found = next((v for v in reversed(project.records(Validation)) if v.dataset == made.id), None)
+    if found:
+        return found
+    splits: dict[SplitName, Sequence[Example]] = {name: examples_of(project, made, name) for name in ("train", "dev", "test")}
+    findings: list[Finding] = registry.run(
+        Subject(project.task, splits, made.certificate, made.labels, made.fields, made.removed), progress
+    )
+    with project.act("dataset.checked", read=[made.id]) as act:
+        act.facts["failed"] = ", ".join(f.check for f in findings if f.status == "fail") or "none"
+        return act.write(Validation(dataset=made.id, findings=tuple(findings)))
+
+
+def gate(project: Project, validation: Validation) -> None:
+    """Nothing is trained or measured on data that failed a check."""
+    failed = [finding for finding in validation.findings if finding.status == "fail"]
+    if failed:
+        raise RefusedError(
+            "The dataset does not pass its checks, so nothing is measured on it",
+            problems=[f"{finding.check}: {finding.message}" for finding in failed],
+            next=f"mend the data, then: whytune run {project.name}; see whytune data check {project.name}",
+        )
+
+
+def index(project: Project, made: Dataset, progress: Progress) -> str:
+    """The id of the passage index over this version's documents, built once; empty where there are no documents."""
+    if not made.documents:
+        return ""
+    from whytune.answering.retrieval.passages import cut
+
+    how = project.file.retrieval
+    identity = index_id(made, how)
+    indexes = project.workspace.store.passages
+    if indexes.has(identity):
+        return identity
+    documents = list(project.workspace.store.read_pack(made.documents, Document))
+    progress.phase("cutting documents", len(documents), "documents")
+    passages: list[Passage] = []
+    for document in documents:
+        passages += cut(document, words=how.words, overlap=how.overlap)
+        progress.advance()
+    vectors = None
+    if how.hybrid != "off":
+        vectors = _vectors(passages, progress)
+    with project.act("index.built", read=[made.id]) as act:
+        indexes.build(identity, passages, vectors)
+        act.facts.update(index=identity, passages=str(len(passages)), documents=str(len(documents)))
+    return identity
+
+
+def index_id(made: Dataset, how: RetrievalSection) -> str:
+    """Documents and the way they are cut and embedded decide an index."""
+    content = {"documents": made.documents, "words": how.words, "overlap": how.overlap, "vectors": how.hybrid != "off"}
+    return f"index:{digest(canonical_json(content))}"
+
+
+def _vectors(passages: Sequence[Passage], progress: Progress) -> object:
+    from whytune.answering.retrieval.passages import indexed_text
+    from whytune.workspace.bases import embedder
+
+    import numpy as np
+
+    embed = embedder()
+    progress.phase("embedding passages", len(passages), "passages")
+    parts = []
+    for start in range(0, len(passages), 64):
+        batch = passages[start : start + 64]
+        parts.append(embed([indexed_text(passage) for passage in batch]))
+        progress.advance(len(batch))
+    return np.concatenate(parts)
+
+
+def _document_places(project: Project) -> list[Path]:
+    return [located(project.folder, name) for name in project.file.data.documents]
+
+
+def _corpus(project: Project, progress: Progress) -> Corpus | None:
+    from whytune.datasets.documents import DocumentSpec, read_corpus
+
+    places = _document_places(project)
+    return read_corpus(places, DocumentSpec(access=project.file.data.access), progress) if places else None
+
+
+def _fingerprint(places: Sequence[Path]) -> str:
+    """sha256 over the names and bytes of all files. Raises DataError naming every path that is not there."""
+    missing = [str(place) for place in places if not place.exists()]
+    if missing:
+        raise DataError("Some files are not there", problems=missing, next="mend the paths under [data] in whytune.toml; they are relative to its folder")
+    return digest("\n".join(f"{name}\t{_file_digest(path)}" for name, path in _files(places)))
+
+
+def _files(places: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    for place in places:
+        if place.is_dir():
+            for path in sorted(place.rglob("*")):
+                if path.is_file() and not path.is_symlink():
+                    yield f"{place.name}/{path.relative_to(place).as_posix()}", path
+        else:
+            yield place.name, place
+
+
+def _file_digest(path: Path) -> str:
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+

@@ -1,0 +1,58 @@
+"""Who may do what: one table for every door. Nobody is exempt, the administrator included."""
+
+from __future__ import annotations
+
+from whytune.errors import NotAllowedError, NotFoundError
+from whytune.records.ledger import ROLES, Person
+
+SCIENCE = ("data_scientist", "architect")
+ACTS: dict[str, tuple[str, ...]] = {
+    "project.created": ("business_owner", "data_scientist", "data_creator", "architect"),
+    "person.changed": ("admin",),
+    "usecase.fixed": ("business_owner",),
+    "dataset.created": ("data_creator",),
+    "dataset.checked": ("data_creator", "tester", *SCIENCE),
+    "index.built": ("data_creator", *SCIENCE),
+    "triage.done": ("business_owner", *SCIENCE),
+    "base.chosen": SCIENCE,
+    "power.said": ("tester", *SCIENCE),
+    "dev.measured": SCIENCE,
+    "adapter.trained": SCIENCE,
+    "protocol.fixed": ("tester",),
+    "test.opened": ("tester",),
+    "trial.measured": ("tester",),
+    "decision.made": ("tester", "business_owner"),
+}
+
+
+def solo(name: str) -> Person:
+    """The only person of a workspace: holds every role, and every event says so."""
+    return Person(name=name, roles=tuple(ROLES), solo=True)
+
+
+def check(person: Person, act: str) -> None:
+    """Raise NotAllowedError where none of the person's roles permits the act."""
+    if not set(person.roles) & set(ACTS[act]):
+        raise NotAllowedError(
+            f"{person.name} ({', '.join(person.roles) or 'no role'}) may not do {act!r}",
+            next=f"ask somebody who is {' or '.join(ACTS[act])}",
+        )
+
+
+def current(people: list[Person], name: str) -> Person:
+    """The person of that name: solo where the workspace knows nobody. The last record of a name counts."""
+    if not people:
+        return solo(name)
+    known = {person.name: person for person in people}
+    if name not in known:
+        raise NotAllowedError(
+            f"{name!r} is not a person of this workspace", next=f"set WHYTUNE_PERSON to one of: {', '.join(known)}"
+        )
+    return known[name]
+
+
+def check_roles(roles: tuple[str, ...]) -> None:
+    """Raise NotFoundError for a role that does not exist."""
+    unknown = [role for role in roles if role not in ROLES]
+    if unknown:
+        raise NotFoundError(f"No role is named {', '.join(unknown)}", next=f"choose from: {', '.join(ROLES)}")

@@ -1,0 +1,126 @@
+"""A new project: look at the data, say how it will be read, write `whytune.toml`, register it in the workspace."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from whytune.datasets.importing import sniff
+from whytune.datasets.spec import Guess, ReadSpec
+from whytune.errors import SettingsError, UsageError
+from whytune.tasks import task_named
+from whytune.workspace import config
+from whytune.workspace.config import FILE, ProjectFile
+from whytune.workspace.project import Project
+from whytune.workspace.workspace import Workspace
+from whytune.workspace.writing import write_whole
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A project about to be written, and how its data was understood."""
+
+    folder: Path
+    file: ProjectFile
+    guesses: tuple[Guess, ...]
+
+    @property
+    def confidence(self) -> float:
+        """Of the least sure guess, 0..1."""
+        return min((guess.confidence for guess in self.guesses), default=1.0)
+
+    @property
+    def preview(self) -> tuple[tuple[str, str], ...]:
+        """(input, target) of the first rows."""
+        return self.guesses[0].preview if self.guesses else ()
+
+    @property
+    def guess(self) -> list[dict[str, Any]]:
+        """What was guessed, as plain values."""
+        names = ("file", "format", "shape", "encoding", "input", "target", "group", "columns", "confidence", "reasons", "preview")
+        return [{name: getattr(guess, name) for name in names} for guess in self.guesses]
+
+    @property
+    def lines(self) -> list[str]:
+        """The guess in words."""
+        told = []
+        for guess in self.guesses:
+            told.append(f"{guess.file}: {guess.format}, {guess.encoding}; input = {guess.input or 'as it is'}, target = {guess.target or 'as it is'} ({guess.confidence:.0%} sure)")
+            told += [f"  {reason}" for reason in guess.reasons]
+        return told
+
+
+def located(folder: Path, name: str) -> Path:
+    """A path of `whytune.toml` from the project's folder, which need not be there yet."""
+    return Path(os.path.normpath(folder / Path(name).expanduser()))
+
+
+def spec(file: ProjectFile, folder: Path) -> ReadSpec:
+    """What the importer is told."""
+    data = file.data
+
+    def place(name: str) -> Path | None:
+        return located(folder, name) if name else None
+
+    return ReadSpec(
+        paths=tuple(located(folder, path) for path in data.from_), task=file.task, format=data.format, input=data.input,
+        target=data.target, group=data.group, evidence=data.evidence, labels_file=place(data.labels_file),
+        mapping_file=place(data.mapping_file), encoding=data.encoding,
+    )  # fmt: skip
+
+
+def draft(raw: dict[str, Any], folder: Path) -> Draft:
+    """Check what was asked for and look at the data; nothing is written. Raises with every mistake at once."""
+    task = task_named(raw["task"])
+    folder = folder.resolve()
+    if (folder / FILE).exists():
+        raise UsageError(f"{folder / FILE} is there already", next=f"edit it, or choose another name; then: whytune run {folder.name}")
+    data = dict(raw["data"])
+    for key in ("from", "documents"):
+        data[key] = [_relative(path, folder) for path in data[key]]
+    for key in ("labels_file", "mapping_file"):
+        data[key] = _relative(data[key], folder) if data[key] else ""
+    acceptance = {**raw["acceptance"], "metric": raw["acceptance"]["metric"] or task.metric}
+    try:
+        file = ProjectFile.model_validate({**raw, "name": folder.name, "data": data, "acceptance": acceptance})
+    except ValidationError as error:
+        problems = [f"{'.'.join(str(p) for p in item['loc'])} = {item.get('input')!r}: {item['msg']}" for item in error.errors()]
+        raise SettingsError("This project cannot be started", problems=problems, next="whytune init --help") from None
+    known = (task.metric, *task.beside)
+    if file.acceptance.metric not in known:
+        raise SettingsError(f"metric = {file.acceptance.metric!r} is not scored for {task.name}", next=f"choose one of: {', '.join(known)}")
+    first = sniff(spec(file, folder))
+    guessed = {"input": first.input, "target": first.target, "group": first.group, "evidence": first.evidence, "format": first.format}
+    filled = {name: getattr(file.data, name) or value for name, value in guessed.items()}
+    return Draft(folder, file.model_copy(update={"data": file.data.model_copy(update=filled)}), (first,))
+
+
+def create(drafted: Draft) -> Project:
+    """Write the folder and its file, and register it; the workspace is made where there is none yet."""
+    room = Workspace.open(drafted.folder.parent, create=True)
+    drafted.folder.mkdir(parents=True, exist_ok=True)
+    write_whole(drafted.folder / FILE, config.write(drafted.file))
+    return register(room, drafted.folder)
+
+
+def register(room: Workspace, folder: Path) -> Project:
+    """The project in that folder, noted in the ledger the first time."""
+    project = Project(room, folder.resolve())
+    if not room.events(project.name):
+        with room.act("project.created", project=project.name) as act:
+            act.facts["task"] = project.file.task
+    return project
+
+
+def _relative(path: str, folder: Path) -> str:
+    """As seen from the project folder where that is near, else absolute."""
+    resolved = Path(path).expanduser().resolve()
+    if resolved.is_relative_to(folder):
+        return str(resolved.relative_to(folder))
+    if resolved.is_relative_to(folder.parent):
+        return str(Path("..") / resolved.relative_to(folder.parent))
+    return str(resolved)
