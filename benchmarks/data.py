@@ -27,7 +27,33 @@ from whytune.datasets.split import build
 from whytune.records.data import SPLITS, SplitPlan
 from whytune.tasks import task_named
 
-_SYLLABLES = ["ba", "ko", "ri", "ten", "mo", "sal", "ver", "du", "lin", "gra", "po", "sti", "ne", "far", "ul", "cha", "bri", "tor", "em", "wi", "zan", "hel", "os", "pra", "qui"]
+_SYLLABLES = [
+    "ba",
+    "ko",
+    "ri",
+    "ten",
+    "mo",
+    "sal",
+    "ver",
+    "du",
+    "lin",
+    "gra",
+    "po",
+    "sti",
+    "ne",
+    "far",
+    "ul",
+    "cha",
+    "bri",
+    "tor",
+    "em",
+    "wi",
+    "zan",
+    "hel",
+    "os",
+    "pra",
+    "qui",
+]
 _FRAMES = (
     "My {0} {1} since {2} and the {3} shows {4}, can you {5} it?",
     "Please {5} the {0}; it {1} whenever I open the {3} on {2}.",
@@ -91,7 +117,9 @@ def _measure(path: Path, rows: int) -> dict[str, object]:
     built = build(reading.examples, plan, task)
     mark()
     removed = Counter(built.removed) + Counter(removal.reason for removal in reading.problems)
-    findings = run(Subject(task, {name: built.of(name) for name in SPLITS}, built.certificate, built.labels, (), removed))
+    findings = run(
+        Subject(task, {name: built.of(name) for name in SPLITS}, built.certificate, built.labels, (), removed)
+    )
     mark()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     steps = ("import", "split", "checks")

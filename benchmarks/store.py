@@ -118,14 +118,12 @@ def packs(store: Store, n: int) -> dict[str, float]:
 
 def passages(n: int, chance: numpy.random.Generator) -> list[Passage]:
     """Passages of 60 to 140 words with natural frequencies; one in ten may be read only by "staff"."""
-    weights = 1 / numpy.arange(1, WORDS + 1) ** 1.05
+    weights = numpy.cumsum(1 / numpy.arange(1, WORDS + 1) ** 1.05)
     vocabulary = numpy.array([f"w{place:x}q" for place in range(WORDS)])
     document = Document(title="Handbook", text="x", origin=Origin(source="0" * 64, file="x")).id
     made = []
     for place in range(n):
-        drawn = vocabulary[
-            chance.choice(WORDS, size=int(chance.integers(60, 140)), p=weights / weights.sum())
-        ]
+        drawn = vocabulary[numpy.searchsorted(weights, chance.random(chance.integers(60, 140)) * weights[-1])]
         text = " ".join(drawn)
         access = ("staff",) if place % 10 == 0 else ()
         made.append(

@@ -9,7 +9,7 @@ from typing import Any
 from whytune.acceptance.attribution import DevScores, attribute
 from whytune.acceptance.decision import Evidence, Imprint, decide
 from whytune.acceptance.power import power
-from whytune.acceptance.standings import contrasts
+from whytune.acceptance.table import contrasts
 from whytune.acceptance.triage import Facts, triage
 from whytune.records.candidate import Base
 from whytune.records.data import Certificate, Dataset, SplitPlan

@@ -35,11 +35,44 @@ _WORD = re.compile(
 _PLAIN_WORD = re.compile(r"\d+(?:[.,:]\d+)*(?=[^\w]|$)|\w+(?:'\w+)*")
 # ASCII punctuation, but for marks between digits and apostrophes between letters.
 _PUNCTUATION = re.compile(r"[!\"#%&()*/;?@\[\\\]_{}-]+|(?<!\d)[.,:]|[.,:](?!\d)|(?<!\w)'|'(?!\w)")
-_SPACE = re.compile(r"\s+")
 _NUMBER = re.compile(r"(?<![\w.,])[-+−]?\d+(?:[.,  '’]\d{3})*(?:[.,]\d+)?(?![\d])")
-_SENTENCE_END = re.compile(r"(?:[.!?…]+[\"'”’)\]]*(?=\s)|[。！？｡]+[」』”）]*|\n{2,}|\n(?=\s*(?:[-*•#]|\d+[.)]))|$)")
+_SENTENCE_END = re.compile(
+    r"(?:[.!?…]+[\"'”’)\]]*(?=\s)|[。！？｡]+[」』”）]*|\n{2,}|\n(?=\s*(?:[-*•#]|\d+[.)]))|$)"
+)
 _ABBREVIATIONS = frozenset(
-    ("mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "v", "e.g", "i.e", "etc", "cf", "al", "fig", "no", "nr", "vol", "inc", "ltd", "co", "corp", "approx", "dept", "est", "z.b", "d.h", "u.a", "bzw", "ca")
+    (
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "st",
+        "sr",
+        "jr",
+        "vs",
+        "v",
+        "e.g",
+        "i.e",
+        "etc",
+        "cf",
+        "al",
+        "fig",
+        "no",
+        "nr",
+        "vol",
+        "inc",
+        "ltd",
+        "co",
+        "corp",
+        "approx",
+        "dept",
+        "est",
+        "z.b",
+        "d.h",
+        "u.a",
+        "bzw",
+        "ca",
+    )
 )
 
 
@@ -118,7 +151,9 @@ def sentences(text: str) -> list[str]:
 
 def numbers(text: str) -> list[str]:
     """Numbers in one spelling: no grouping marks, no superfluous zeros; `1,000.50` is `1000.5`, `12.00` is `12`."""
-    return [canonical_number(match.group()) for match in _NUMBER.finditer(unicodedata.normalize("NFKC", text))]
+    return [
+        canonical_number(match.group()) for match in _NUMBER.finditer(unicodedata.normalize("NFKC", text))
+    ]
 
 
 def canonical_number(number: str) -> str:
@@ -168,5 +203,9 @@ def nearest(name: str, names: Iterable[str]) -> str:
     found = difflib.get_close_matches(fold(name), by_fold, n=1, cutoff=0.6)
     if found:
         return by_fold[found[0]]
-    inside = [candidate for folded, candidate in by_fold.items() if folded and (fold(name) in folded or folded in fold(name))]
+    inside = [
+        candidate
+        for folded, candidate in by_fold.items()
+        if folded and (fold(name) in folded or folded in fold(name))
+    ]
     return inside[0] if inside else ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sample_decision import dev, usecase
+from tests.sample_decision import dev, usecase
 from whytune.acceptance.attribution import DevScores, attribute, noise_from
 from whytune.errors import NotProvenError
 from whytune.records.data import Finding
@@ -93,3 +93,10 @@ def test_bounds_hold_for_any_scores(data: st.DataObject, n: int, graded: bool) -
     assert most.value <= 1 - sum(best.values()) / n + 1e-9
     for gap in found.gaps:
         assert gap.measure.low - 1e-9 <= gap.measure.value <= gap.measure.high + 1e-9
+
+
+def test_it_is_the_upper_bound_that_rules_training_out() -> None:
+    few, many = attribute(dev({"prompt": 1.0}, n=40), RULE), attribute(dev({"prompt": 1.0}, n=400), RULE)
+    assert few.most_training_can_add.value == many.most_training_can_add.value == 0
+    assert few.can_pay, "40 right answers do not prove that fewer than 5 points are missing"
+    assert not many.can_pay

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sample_decision import dataset, usecase
+from tests.sample_decision import dataset, usecase
 from whytune.acceptance.power import power
 
 

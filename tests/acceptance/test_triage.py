@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sample_decision import dataset, usecase
+from tests.sample_decision import dataset, usecase
 from whytune.acceptance.triage import ARMS, Facts, triage
 from whytune.records.project import Circumstances
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
-from sample_decision import (
+from tests.sample_decision import (
     COSTS,
     SHARES,
     comparisons,
@@ -20,10 +21,11 @@ from sample_decision import (
 )
 from whytune.acceptance.attribution import attribute
 from whytune.acceptance.decision import decide
+from whytune.acceptance.saying import VERDICTS
 from whytune.acceptance.triage import Facts
 from whytune.errors import DataError
 from whytune.records.data import Certificate
-from whytune.records.decision import Decision
+from whytune.records.decision import Decision, VerdictCode
 from whytune.records.evidence import Measure
 from whytune.records.project import Prices
 
@@ -49,7 +51,7 @@ def test_fine_tuning_for_quality() -> None:
     assert (alone.code, alone.winner) == ("FINETUNE_FOR_QUALITY", "tuned")
     better = decided({"prompt": 0.81, "tuned": 0.96}).verdict
     assert (better.code, better.winner) == ("FINETUNE_FOR_QUALITY", "tuned")
-    assert "reaches it too, but the tuned model beats it by +15.0" in better.sentence
+    assert "reaches it too, but the tuned model beats it by 15.0 points" in better.sentence
     close = decided({"prompt": 0.81, "tuned": 0.86}).verdict
     assert close.code == "PROMPT_ENOUGH", "better, but not provably by the margin"
 
@@ -189,3 +191,21 @@ def test_the_record_carries_what_the_page_needs() -> None:
     without = type(missing).model_validate(missing.model_dump() | {"comparisons": ()})
     assert without.id != missing.id
     assert len(comparisons(scored(300, SHARES), 0.05)) == 15
+
+
+def test_every_verdict_is_explained_in_the_docs_in_the_same_words() -> None:
+    text = " ".join(
+        (Path(__file__).parents[2] / "docs" / "reference" / "verdicts.md").read_text("utf-8").split()
+    )
+    assert set(VERDICTS) == set(get_args(VerdictCode))
+    for code, words in VERDICTS.items():
+        assert f"### {code} {words}" in text
+
+
+def test_a_saving_counts_only_where_the_loss_is_provably_within_the_margin() -> None:
+    case, costs = usecase(bar=0.5, prices=Prices(answers_per_month=2_000_000)), {"rag": 3.0, "tuned": 0.1}
+    assert decided({"rag": 0.85, "tuned": 0.84}, 100, case=case, costs=costs).verdict.code == "RAG_ENOUGH"
+    assert (
+        decided({"rag": 0.85, "tuned": 0.84}, 2_000, case=case, costs=costs).verdict.code
+        == "FINETUNE_FOR_COST"
+    )

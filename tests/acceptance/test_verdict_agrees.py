@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from sample_decision import dev, evidence, imprint, scored, usecase
+from tests.sample_decision import dev, evidence, imprint, scored, usecase
 from whytune.acceptance.attribution import attribute
 from whytune.acceptance.decision import Evidence, decide, tabulate
 from whytune.acceptance.triage import ARMS, TRAINED
@@ -35,10 +35,12 @@ cases = st.builds(
         [{}, {}, {"citations": True}, {"may_train": False}, {"facts_change": True}, {"no_egress": True}]
     ),
 )
-costs = st.fixed_dictionaries({}, optional=dict.fromkeys(ARMS, st.sampled_from([0.01, 0.5, 4.0])))
+costs = st.fixed_dictionaries(dict.fromkeys(ARMS, st.sampled_from([0.01, 0.5, 4.0])))
 on_dev = st.one_of(st.none(), st.tuples(levels, levels, levels, levels))
 """Shares on dev of prompt, rag, oracle, and rag read leniently."""
-tests = st.tuples(st.sampled_from([15, 25, 60, 150, 400]), shares, st.integers(0, 9), on_dev)
+tests = st.tuples(st.sampled_from([18, 60, 150, 400, 400, 600]), shares, st.integers(0, 9), on_dev)
+COSTLY = usecase(margin=0.15, prices=Prices(answers_per_month=5_000_000))
+"""With rag at 4 per 1,000 and tuned at 0.01, fine-tuning pays for its cost."""
 relaxed = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Drawn = tuple[int, dict[str, float], int, tuple[float, float, float, float] | None]
 
@@ -61,6 +63,7 @@ def arms(decision: Decision) -> dict[str, ArmResult]:
 
 
 @relaxed
+@example(test=(400, {"rag": 0.9, "tuned": 0.9}, 1, None), case=COSTLY, paid={"rag": 4.0, "tuned": 0.01})
 @given(test=tests, case=cases, paid=costs)
 def test_verdict_and_table_agree(test: Drawn, case: UseCase, paid: dict[str, float]) -> None:
     decision = decide(build(test, case, paid), imprint())
@@ -96,6 +99,7 @@ def test_verdict_and_table_agree(test: Drawn, case: UseCase, paid: dict[str, flo
 
 
 @relaxed
+@example(test=(400, {"rag": 0.9, "tuned": 0.9}, 1, None), case=COSTLY, paid={"rag": 4.0, "tuned": 0.01})
 @given(test=tests, case=cases, paid=costs)
 def test_every_count_in_the_sentence_stands_in_the_table(
     test: Drawn, case: UseCase, paid: dict[str, float]
@@ -118,6 +122,7 @@ def test_every_count_in_the_sentence_stands_in_the_table(
 
 
 @relaxed
+@example(test=(400, {"rag": 0.9, "tuned": 0.9}, 1, None), case=COSTLY, paid={"rag": 4.0, "tuned": 0.01})
 @given(test=tests, case=cases, paid=costs)
 def test_no_simpler_arm_is_passed_over_without_a_reason(
     test: Drawn, case: UseCase, paid: dict[str, float]
@@ -153,6 +158,7 @@ def test_more_of_the_same_never_unproves(test: Drawn, case: UseCase) -> None:
 
 
 @relaxed
+@example(test=(400, {"rag": 0.9, "tuned": 0.9}, 1, None), case=COSTLY, paid={"rag": 4.0, "tuned": 0.01})
 @given(test=tests, case=cases, paid=costs)
 def test_what_would_change_the_answer_would(test: Drawn, case: UseCase, paid: dict[str, float]) -> None:
     decision = decide(build(test, case, paid), imprint())
@@ -167,3 +173,11 @@ def test_what_would_change_the_answer_would(test: Drawn, case: UseCase, paid: di
             bar = min(1.0, float(found[1]) / 100 + 0.0011)
             moved = case.model_copy(update={"rule": case.rule.model_copy(update={"bar": bar})})
             assert arms(decide(build(test, moved, paid), imprint()))[names[found[2]]].reaches_bar != "yes"
+
+
+def test_the_costly_example_is_one() -> None:
+    test: Drawn = (400, {"rag": 0.9, "tuned": 0.9}, 1, None)
+    assert (
+        decide(build(test, COSTLY, {"rag": 4.0, "tuned": 0.01}), imprint()).verdict.code
+        == "FINETUNE_FOR_COST"
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from endpoint_server import KEY, serving, vector
+from tests.answering.endpoint_server import KEY, serving, vector
 
 from whytune.answering.backends.embedder import MODULE, Embedder, EndpointEmbedder, bundled_folder
 from whytune.answering.backends.service import Terms

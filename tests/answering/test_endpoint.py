@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 import pickle
+import signal
 import socket
 import threading
 import time
@@ -14,11 +15,11 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from endpoint_server import KEY, serving
+from tests.answering.endpoint_server import KEY, serving
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whytune.answering.backends import failures
+from whytune.answering.backends import failures, service
 from whytune.answering.backends.endpoint import EndpointBackend
 from whytune.answering.backends.protocol import Backend, Chat, Completion, Constraint, Labels, Schema
 from whytune.answering.backends.replies import Estimated
@@ -37,7 +38,7 @@ def chat(text: str) -> Chat:
 
 
 def backend(
-    url: str, key_env: str = "", concurrency: int = 4, timeout: float = 1.0, **terms: Any
+    url: str, key_env: str = "", concurrency: int = 4, timeout: float = 10.0, **terms: Any
 ) -> EndpointBackend:
     return EndpointBackend(url, "tiny", key_env, concurrency, timeout, terms=Terms(**{**QUICK, **terms}))
 
@@ -229,9 +230,10 @@ def test_concurrency_is_used_and_kept_to() -> None:
 
 
 def test_requests_a_minute() -> None:
-    with serving() as (url, does):
+    with serving() as (url, _):
+        began = time.perf_counter()
         ask(backend(url, per_minute=600), *map(str, range(5)))
-        assert does.times[-1] - does.times[0] >= 0.39
+        assert time.perf_counter() - began >= 0.4
 
 
 # when the service is to blame
@@ -285,18 +287,19 @@ def test_a_stream_that_stays_ill(mode: str, says: str) -> None:
 
 @pytest.mark.parametrize(("mode", "stream"), [("slow", False), ("stalled", True)])
 def test_a_slow_service(mode: str, stream: bool) -> None:
-    with serving(always=mode, slow=1.5) as (url, _):
+    with serving(always=mode, slow=10.0) as (url, _):
         began = time.perf_counter()
         error = raised(backend(url, timeout=0.2, stream=stream, retries=1))
         assert "silent for 0.2 seconds" in error.what
         assert "timeout" in error.next
-        assert time.perf_counter() - began < 1.4
+        assert time.perf_counter() - began < 8
 
 
-def test_a_service_that_drips_for_ever() -> None:
+def test_a_service_that_drips_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "DRIPPING", 2)
     with serving(always="stalled", slow=0.03) as (url, _):
-        long = "x" * 100
-        assert "longer than 1 seconds" in raised(backend(url, timeout=0.1, stream=True, retries=0), long).what
+        this = backend(url, timeout=0.5, stream=True, retries=0)
+        assert "longer than 1 seconds" in raised(this, "x" * 100).what
 
 
 @pytest.mark.parametrize(
@@ -330,7 +333,7 @@ def test_a_wrong_key_names_its_variable_and_never_itself(
             assert "987654321" not in shown
         assert b"987654321" not in pickle.dumps(this)
         assert "***" in error.what
-        assert "names the variable" in raised(backend(url)).next or "key_env" in raised(backend(url)).next
+        assert "key_env" in raised(backend(url)).next
 
 
 def test_the_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,7 +368,7 @@ def test_nobody_there() -> None:
     began = time.perf_counter()
     error = raised(backend(f"http://127.0.0.1:{free_port()}/v1", retries=8, backoff=0.1))
     assert "refused" in error.what
-    assert time.perf_counter() - began < 2  # not eight times
+    assert time.perf_counter() - began < 10  # eight tries more take twenty
 
 
 def test_no_such_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -488,17 +491,21 @@ def test_a_store_that_is_full_stops_everything() -> None:
 
 
 def test_an_interruption_keeps_what_was_answered() -> None:
-    with serving(modes=["ok"] * 3, always="slow", slow=2.0) as (url, _):
+    with serving(modes=["ok"] * 3, always="slow", slow=20.0) as (url, does):
         found: dict[int, Completion] = {}
-        main = threading.main_thread().ident
-        assert main is not None
-        timer = threading.Timer(0.3, lambda: __import__("signal").pthread_kill(main, 2))
-        timer.start()
+
+        def interrupt() -> None:
+            while len(does.requests) < 4:
+                time.sleep(0.01)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
         began = time.perf_counter()
         with pytest.raises(KeyboardInterrupt):
-            ask(backend(url, concurrency=1, timeout=5.0), *map(str, range(10)), into=found)
+            ask(backend(url, concurrency=1, timeout=30.0), *map(str, range(10)), into=found)
         assert sorted(found) == [0, 1, 2]
-        assert time.perf_counter() - began < 1.5
+        assert time.perf_counter() - began < 15
+        assert not [t for t in threading.enumerate() if t.name == "whytune-endpoint"]
 
 
 def test_it_works_inside_a_running_event_loop() -> None:

@@ -209,4 +209,4 @@ def test_sizes_that_cannot_be_are_refused_together() -> None:
 def test_hostile_text_takes_no_longer_than_its_length(text: str) -> None:
     began = time.perf_counter()
     assert cut(document(text))
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 10  # a square of the length would take minutes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.evaluation.answered import row, scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answered import row, scores
 from whytune.errors import DataError, UsageError
 from whytune.evaluation.measures import clusters_of, measure
 from whytune.evaluation.scorers import score_item
@@ -95,7 +95,7 @@ def test_a_right_answer_outside_the_label_set_is_an_error() -> None:
         measure("macro_f1", marked, examples=examples, labels=SENTIMENTS)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10)
 @given(
     st.lists(
         st.tuples(st.sampled_from(SENTIMENTS), st.sampled_from([*SENTIMENTS, "?", ""])),

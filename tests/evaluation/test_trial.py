@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.evaluation.answered import row, said
 
-from answered import row, said
 from whytune.errors import DataError, UsageError
 from whytune.evaluation.trial import Scoring, spending, trial
 from whytune.records.project import Prices

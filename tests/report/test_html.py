@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sample_decision import evidence, imprint, typical, usecase
+from tests.sample_decision import evidence, imprint, typical, usecase
 from whytune.acceptance.decision import decide
 from whytune.records.decision import Decision, Shown
 from whytune.report.html import html
@@ -17,6 +17,8 @@ from whytune.report.view import view
 ALLOWED = {"html", "head", "meta", "title", "link", "style", "body", "header", "main", "footer", "section", "article", "figure",
            "figcaption", "h1", "h2", "p", "b", "strong", "small", "span", "div", "ul", "li", "dl", "dt", "dd", "code", "table", "caption",
            "thead", "tbody", "tr", "th", "td", "svg", "desc", "line", "text", "circle", "path"}  # fmt: skip
+
+TYPICAL = typical()
 
 
 class Reader(HTMLParser):
@@ -42,7 +44,7 @@ def hostile(text: str) -> Decision:
     shown = Shown(item=text, input=text, target=text, answers=(("prompt", text, 0.0),), why=text)
     changes = {"title": text, "purpose": text, "person": text, "base": text, "command": text, "price_source": text,
                "task": text, "when": text, "examples": (shown,), "limits": (text,), "hashes": {text: text}}  # fmt: skip
-    return typical().model_copy(update=changes)
+    return TYPICAL.model_copy(update=changes)
 
 
 def test_everything_the_page_must_say() -> None:

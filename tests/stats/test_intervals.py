@@ -117,7 +117,7 @@ def test_rate_interval_holds_its_rate_and_is_never_a_point(values: list[float], 
     assert seen.high > seen.low
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SCORES, st.integers(1, 8))
 def test_mean_interval_holds_its_mean(values: list[float], groups: int) -> None:
     for clusters in (None, [place % groups for place in range(len(values))]):

@@ -111,7 +111,7 @@ def test_swapping_the_arms_mirrors_the_difference(pairs: list[tuple[float, float
     assert -1 <= there.low <= there.value <= there.high <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(GRADED, st.integers(1, 5))
 def test_graded_difference_holds_its_value(pairs: list[tuple[float, float]], groups: int) -> None:
     first, second = [one for one, _ in pairs], [two for _, two in pairs]

@@ -15,7 +15,7 @@ from whytune.records.candidate import Base
 from whytune.records.project import AcceptanceRule, UseCase
 from whytune.store.store import Store
 
-from .conftest import ANNA, rule
+from tests.store.conftest import ANNA, rule
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
@@ -52,7 +52,12 @@ def test_latest_is_what_was_put_last_even_again(store: Store) -> None:
 def test_one_record_may_belong_to_several_projects(store: Store) -> None:
     store.put(rule(), project="p")
     store.put(rule(), project="q")
-    assert store.list(AcceptanceRule, "p") == store.list(AcceptanceRule, "q") == store.list(AcceptanceRule) == [rule()]
+    assert (
+        store.list(AcceptanceRule, "p")
+        == store.list(AcceptanceRule, "q")
+        == store.list(AcceptanceRule)
+        == [rule()]
+    )
 
 
 def test_where_a_record_came_from_follows_the_latest_put(store: Store) -> None:

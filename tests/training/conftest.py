@@ -83,7 +83,16 @@ def rows(count: int, start: int = 0) -> list[Example]:
     return made
 
 
-RECIPE = Recipe(rank=4, alpha=8, learning_rate=0.01, epochs=2, batch_size=4, checkpoints=2, dtype="float32", max_length=256)
+RECIPE = Recipe(
+    rank=4,
+    alpha=8,
+    learning_rate=0.01,
+    epochs=2,
+    batch_size=4,
+    checkpoints=2,
+    dtype="float32",
+    max_length=256,
+)
 
 
 @pytest.fixture
@@ -92,6 +101,8 @@ def plan(tiny_base: Base, tmp_path: Path) -> Callable[..., TrainingPlan]:
 
     def make(folder: str = "run", prompt: Prompt | None = None, **changes: object) -> TrainingPlan:
         recipe = Recipe.model_validate({**RECIPE.model_dump(), **changes})
-        return TrainingPlan(tiny_base, recipe, prompt or Prompt(system=SYSTEM), tmp_path / folder, save_every=1e9)
+        return TrainingPlan(
+            tiny_base, recipe, prompt or Prompt(system=SYSTEM), tmp_path / folder, save_every=1e9
+        )
 
     return make

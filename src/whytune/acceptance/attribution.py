@@ -21,7 +21,7 @@ from whytune.records.decision import Attribution, Gap
 from whytune.records.evidence import Measure
 from whytune.records.project import AcceptanceRule
 from whytune.records.wording import figure, high, low, phrase
-from whytune.stats.intervals import Estimate, mean_interval, rate_interval
+from whytune.stats.intervals import Bounded, mean_interval, rate_interval
 from whytune.stats.paired import Difference, paired_means, paired_rates
 
 Scores = Mapping[str, float]
@@ -187,7 +187,7 @@ def _apart(
     return _measure(name, compare(one, two, confidence, _groups(items, clusters)))
 
 
-def _measure(name: str, found: Estimate | Difference) -> Measure:
+def _measure(name: str, found: Bounded | Difference) -> Measure:
     return Measure(
         name=name,
         value=found.value,

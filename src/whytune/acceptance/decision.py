@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from whytune.acceptance.cost import cost
-from whytune.acceptance.standings import Standings, reaches
+from whytune.acceptance.table import Standings, reaches
 from whytune.acceptance.triage import ARMS
 from whytune.acceptance.verdict import judge
 from whytune.errors import DataError
@@ -32,7 +32,7 @@ class Evidence:
     power: Power
     trials: tuple[Trial, ...]
     comparisons: tuple[Comparison, ...] = ()
-    """Declared contrasts, (simpler, dearer): `standings.contrasts(arms)` names all that the rules can ask for."""
+    """Declared contrasts, (simpler, dearer): `table.contrasts(arms)` names all that the rules can ask for."""
     attribution: Attribution | None = None
     label_noise: Measure | None = None
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

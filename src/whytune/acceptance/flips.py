@@ -6,7 +6,7 @@ Each line is computed from the table that the verdict was computed from, and say
 from __future__ import annotations
 
 from whytune.acceptance.saying import listed, settling
-from whytune.acceptance.standings import Standings, more_items
+from whytune.acceptance.table import Standings, more_items
 from whytune.records.decision import ArmResult
 from whytune.records.wording import count, low, money, phrase
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from whytune.acceptance.standings import Standings, more_items
-from whytune.records.decision import ArmResult
+from whytune.acceptance.table import Standings, more_items
+from whytune.records.decision import ArmResult, VerdictCode
 from whytune.records.evidence import Comparison
 from whytune.records.wording import (
     achieved,
@@ -15,8 +15,70 @@ from whytune.records.wording import (
     phrase,
     point_span,
     points,
+    size,
     span,
 )
+
+VERDICTS: dict[VerdictCode, str] = {
+    "PROMPT_ENOUGH": (
+        "The prompt alone, with examples, or with all documents in it reaches the bar. Fine-tuning is "
+        "not needed. Use that arm."
+    ),
+    "RAG_ENOUGH": (
+        "Document search reaches the bar and nothing simpler does, or it does so more cheaply. Fine-"
+        "tuning is not needed."
+    ),
+    "FINETUNE_FOR_QUALITY": (
+        "The tuned model reaches the bar; simpler arms do not, or are provably beaten by the margin. "
+        "Take it to review and release."
+    ),
+    "FINETUNE_FOR_COST": (
+        "A simpler arm reaches the bar too. The tuned one is not worse than the margin allows and costs "
+        "less over the horizon, with the reserve. Check the prices in `whytune.toml` before acting: they "
+        "carry this verdict."
+    ),
+    "BOTH": (
+        "The tuned model with document search reaches the bar; simpler arms do not, or are provably "
+        "beaten by the margin."
+    ),
+    "FIX_RETRIEVAL_FIRST": (
+        "The right passage is not found often enough. Tune the search (passage size, number of passages, "
+        "embeddings), then measure again."
+    ),
+    "FIX_LABELS_FIRST": (
+        "The wanted answers cannot carry the question. Correct the rows that `whytune data check` lists "
+        "and make a new dataset version."
+    ),
+    "FIX_FORMAT_FIRST": (
+        "Answers are right in the wrong shape. Constrain the decoding or make the prompt say the shape, "
+        "then measure again."
+    ),
+    "CANNOT_PAY": (
+        "Even if training mended everything it can, the gain would be below your margin. Stop, lower the "
+        "margin, or improve documents and prompt. The bound is `1 - best untrained arm`, item by item, "
+        "less what only better search can bring, less label noise. It trusts the oracle arm: facts that "
+        "a model could learn by heart from its training rows count as search's part."
+    ),
+    "NONE_ACCEPTABLE": (
+        "Every open arm measured misses the bar. With `so_far`: measure the arms that are named. "
+        "Otherwise: a larger base model, more or better rows, or another bar, which is a new and visible "
+        "rule."
+    ),
+    "INCONCLUSIVE": (
+        "The test set is too small for where the arms stand. `items_needed` more cases would settle it "
+        "in 4 of 5 tries if what was seen is true, at `price_of_items`. 0 means that the score is so "
+        "close to the bar that no realistic number would do."
+    ),
+    "BLOCKED": (
+        "What works may not be used. Open the gate if its reason no longer holds, or improve an arm that "
+        "no gate closes."
+    ),
+    "INVALID_TEST": (
+        "The figures mean nothing. Make a new dataset version with a clean, larger, sealed test set, and "
+        "measure again."
+    ),
+}
+"""What each verdict means and what to do next; `docs/reference/verdicts.md` says the same words."""
 
 
 def bar(table: Standings) -> str:
@@ -89,7 +151,7 @@ def beaten(winner: ArmResult, table: Standings) -> list[str]:
         found = table.comparison(arm.arm, winner.arm)
         if found is not None and table.beats(winner, arm):
             words.append(
-                f"{opening(arm.arm)} reaches it too, but {phrase(winner.arm)} beats it by {points(found.difference.value, table.graded)} "
+                f"{opening(arm.arm)} reaches it too, but {phrase(winner.arm)} beats it by {size(found.difference.value, table.graded)} "
                 f"({point_span(found.difference, table.graded)}), at least your margin of {margin(table)}."
             )
         else:

@@ -31,10 +31,10 @@ from whytune.acceptance.saying import (
     saving,
     settling,
 )
-from whytune.acceptance.standings import FEWEST_CLUSTERS, FEWEST_ITEMS, Standings
+from whytune.acceptance.table import FEWEST_CLUSTERS, FEWEST_ITEMS, Standings
 from whytune.acceptance.triage import ARMS, TRAINED
 from whytune.records.decision import ArmResult, Gap, Verdict, VerdictCode
-from whytune.records.wording import count, figure, high, low, money, opening, phrase, point_span, points
+from whytune.records.wording import count, figure, high, low, money, opening, phrase, point_span, size
 
 ENOUGH: dict[str, VerdictCode] = {
     "prompt": "PROMPT_ENOUGH",
@@ -190,7 +190,7 @@ def fix_retrieval(table: Standings) -> Verdict | None:
         code="FIX_RETRIEVAL_FIRST",
         headline="Mend the document search first.",
         sentence=f"{none_proven(table)} Handed the right passage, the same model reaches {figure(oracle.value, table.graded)} on "
-        f"the {oracle.n:,} dev cases; search loses {points(gap.measure.value, table.graded)} of that "
+        f"the {oracle.n:,} dev cases; search loses {size(gap.measure.value, table.graded)} of that "
         f"({point_span(gap.measure, table.graded)}), more than your margin of {margin(table)}.",
         would_change=(
             "Search that finds the right passage more often, then measuring again.",

@@ -16,8 +16,10 @@ from whytune.records.data import Example, Finding
 _EMAIL = re.compile(r"[\w.+-]{1,64}@(?!(?:[\w-]+\.)*example\.)[\w-]{1,63}(?:\.[\w-]{2,63})+")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _CARD = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.])")
-_PHONE = re.compile(r"(?<![\w.,/-])(?:\+\d{1,3}[ ./-]?)?\(?\d{2,5}\)?(?:[ ./-]\d{2,5}){2,4}(?![\w,-])|(?<!\w)\+\d{9,14}(?!\w)")
-_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
+_PHONE = re.compile(
+    r"(?<!\w)\+\d{1,3}(?:[ ./-]?\(?\d{2,8}\)?){1,4}(?!\w)|(?<![\w.,/-])\(?\d{3,5}\)?(?:[ ./-]\d{2,5}){2,4}(?![\w,-])"
+)
+_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?!\d)")
 _SECRETS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
     ("AWS key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
@@ -28,19 +30,31 @@ _SECRETS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("web token", re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}\b")),
     ("password", re.compile(r"\b(?:password|passwort|passwd|pwd)\s*[:=]\s*[^\s,;]{6,}", re.IGNORECASE)),
 )
-_MAY_HOLD_SECRET = re.compile(r"-----BEGIN|AKIA|ASIA|gh[pousr]_|[spr]k[-_]|AIza|xox|eyJ|passw|pwd", re.IGNORECASE)
+_MAY_HOLD_SECRET = re.compile(
+    r"-----BEGIN|AKIA|ASIA|gh[pousr]_|[spr]k[-_]|AIza|xox|eyJ|passw|pwd", re.IGNORECASE
+)
 
 
 def personal_data(subject: Subject) -> Finding:
     """Rows with e-mail addresses, phone numbers, IBANs or card numbers."""
     return _report(
-        subject, "personal_data", _personal, "personal data", "decide whether you may train on them; mask them in the source if not"
+        subject,
+        "personal_data",
+        _personal,
+        "personal data",
+        "decide whether you may train on them; mask them in the source if not",
     )
 
 
 def secrets(subject: Subject) -> Finding:
     """Rows with keys, tokens or passwords."""
-    made = _report(subject, "secrets", _secret, "a secret", "revoke them and remove the rows: a model may repeat what it was trained on")
+    made = _report(
+        subject,
+        "secrets",
+        _secret,
+        "a secret",
+        "revoke them and remove the rows: a model may repeat what it was trained on",
+    )
     return made.model_copy(update={"status": "fail"}) if made.count else made
 
 
@@ -74,7 +88,11 @@ def _personal(text: str) -> Iterable[str]:
         yield "card number"
     for match in _PHONE.finditer(text):
         digits = re.sub(r"\D", "", match.group())
-        if 8 <= len(digits) <= 15 and not _DATE.fullmatch(match.group()) and not any(match.group() in card for card in cards):
+        if (
+            8 <= len(digits) <= 15
+            and not _DATE.match(match.group())
+            and not any(match.group() in card for card in cards)
+        ):
             yield "phone number"
             return
 
@@ -100,5 +118,8 @@ def luhn_fits(text: str) -> bool:
     digits = [int(character) for character in text if character.isdigit()]
     if not 13 <= len(digits) <= 19 or len(set(digits)) == 1:
         return False
-    total = sum(digit if place % 2 == 0 else (digit * 2 - 9 if digit > 4 else digit * 2) for place, digit in enumerate(reversed(digits)))
+    total = sum(
+        digit if place % 2 == 0 else (digit * 2 - 9 if digit > 4 else digit * 2)
+        for place, digit in enumerate(reversed(digits))
+    )
     return total % 10 == 0

@@ -19,17 +19,34 @@ def schema(subject: Subject) -> Finding:
     bad = []
     for example in subject.examples:
         values = _object(example)
-        if values is None or set(values) != set(subject.fields) or not all(v is None or isinstance(v, str) for v in values.values()):
+        if (
+            values is None
+            or set(values) != set(subject.fields)
+            or not all(v is None or isinstance(v, str) for v in values.values())
+        ):
             bad.append(example.id)
             continue
         filled.update(name for name, value in values.items() if value)
     rare = [name for name in subject.fields if filled[name] < 5]
-    told = f"{len(bad):,} answers are not JSON with the {len(subject.fields)} fields." if bad else f"Every answer is JSON with the {len(subject.fields)} fields."
+    told = (
+        f"{len(bad):,} answers are not JSON with the {len(subject.fields)} fields."
+        if bad
+        else f"Every answer is JSON with the {len(subject.fields)} fields."
+    )
     if rare:
         told += f" Fields filled fewer than 5 times: {', '.join(rare[:8])}{' ...' if len(rare) > 8 else ''}."
-    made = finding("schema", bad, len(subject.examples), told, next="import again with --target naming the fields", limits=Limits(0.0, 0.0))
+    made = finding(
+        "schema",
+        bad,
+        len(subject.examples),
+        told,
+        next="import again with --target naming the fields",
+        limits=Limits(0.0, 0.0),
+    )
     if rare and not bad:
-        return made.model_copy(update={"status": "warn", "next": "bring more rows with these fields, or leave the fields out"})
+        return made.model_copy(
+            update={"status": "warn", "next": "bring more rows with these fields, or leave the fields out"}
+        )
     return made
 
 
@@ -42,8 +59,19 @@ def ungrounded_fields(subject: Subject) -> Finding:
         parts = [part for value in values.values() if isinstance(value, str) for part in _parts(value, said)]
         if any(fold(part) not in said for part in parts):
             bad.append(example.id)
-    told = f"{len(bad):,} rows have a field whose value does not stand in the input." if bad else "Every field's value stands in its input."
-    return finding("ungrounded_fields", bad, len(subject.examples), told, next="use the words of the text as values", limits=Limits(0.0, 0.2))
+    told = (
+        f"{len(bad):,} rows have a field whose value does not stand in the input."
+        if bad
+        else "Every field's value stands in its input."
+    )
+    return finding(
+        "ungrounded_fields",
+        bad,
+        len(subject.examples),
+        told,
+        next="use the words of the text as values",
+        limits=Limits(0.0, 0.2),
+    )
 
 
 def _parts(value: str, said: str) -> list[str]:
@@ -73,5 +101,16 @@ def unsupported(subject: Subject) -> Finding:
             re.sub(r"'s?$", "", name) not in held for name in names
         ):
             bad.append(example.id)
-    told = f"{len(bad):,} summaries hold a number or name that their text does not." if bad else "No summary holds a number or name that its text does not."
-    return finding("unsupported", bad, len(subject.examples), told, next="read these rows: trained on them, a model learns to add facts", limits=Limits(0.05, 0.3))
+    told = (
+        f"{len(bad):,} summaries hold a number or name that their text does not."
+        if bad
+        else "No summary holds a number or name that its text does not."
+    )
+    return finding(
+        "unsupported",
+        bad,
+        len(subject.examples),
+        told,
+        next="read these rows: trained on them, a model learns to add facts",
+        limits=Limits(0.02, 0.3),
+    )

@@ -14,7 +14,9 @@ _FEWEST_IN_TRAIN = 5
 
 def label_set(subject: Subject) -> Finding:
     """Labels that are one label in two spellings, that training never sees, that are hardly there, or no labels at all."""
-    by_split = {split: Counter(example.target_text for example in rows) for split, rows in subject.splits.items()}
+    by_split = {
+        split: Counter(example.target_text for example in rows) for split, rows in subject.splits.items()
+    }
     train = by_split.get("train", Counter())
     everywhere: Counter[str] = Counter()
     for counted in by_split.values():
@@ -42,10 +44,23 @@ def label_set(subject: Subject) -> Finding:
     if free:
         problems.append("the answers look like free text rather than labels")
     bad = [example.id for example in subject.examples if example.target_text in suspects]
-    told = f"{len(everywhere)} labels; " + ("; ".join(problems) + "." if problems else "each is known to train, in one spelling.")
-    made = finding("label_set", bad, len(subject.examples), told, next="unite spellings and drop or fill labels that are hardly there")
+    told = f"{len(everywhere)} labels; " + (
+        "; ".join(problems) + "." if problems else "each is known to train, in one spelling."
+    )
+    made = finding(
+        "label_set",
+        bad,
+        len(subject.examples),
+        told,
+        next="unite spellings and drop or fill labels that are hardly there",
+    )
     status = "fail" if free or unseen else "warn" if problems else "pass"
-    return made.model_copy(update={"status": status, "next": made.next or ("" if status == "pass" else "check the target column")})
+    return made.model_copy(
+        update={
+            "status": status,
+            "next": made.next or ("" if status == "pass" else "check the target column"),
+        }
+    )
 
 
 def balance(subject: Subject) -> Finding:
@@ -60,9 +75,20 @@ def balance(subject: Subject) -> Finding:
         f"The largest label, {clip(largest, 40)!r}, has {most:,} of {total:,} rows ({most / total:.0%}, {interval.low:.0%} to {interval.high:.0%}): "
         f"always answering it would be right so often. The smallest, {clip(smallest, 40)!r}, has {least:,}."
     )
-    made = finding("balance", most, total, told, next="judge by macro F1 rather than accuracy, and bring rows of the small labels", limits=Limits(1.0, 1.0))
+    made = finding(
+        "balance",
+        most,
+        total,
+        told,
+        next="judge by macro F1 rather than accuracy, and bring rows of the small labels",
+        limits=Limits(1.0, 1.0),
+    )
     status = "fail" if most / total > 0.95 else "warn" if most / total > 0.8 or most > 20 * least else "pass"
-    told_next = "judge by macro F1 rather than accuracy, and bring rows of the small labels" if status != "pass" else ""
+    told_next = (
+        "judge by macro F1 rather than accuracy, and bring rows of the small labels"
+        if status != "pass"
+        else ""
+    )
     return made.model_copy(update={"status": status, "next": told_next})
 
 

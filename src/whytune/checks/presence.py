@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from whytune.checks.subject import Limits, Subject, finding, quantile
 from whytune.records.data import Finding
-from whytune.text import normalise, words
+from whytune.text import words
 
 _LONG_INPUT = 1200
 """Words; beyond it an input and its answer hardly fit in 2,048 tokens."""
@@ -23,29 +24,49 @@ _TEMPLATE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _ENDED = re.compile(r"[.!?…。！？:;)\]}\"'”’»%\d]\s*$")
-_OPEN_END = re.compile(r"(?:,|\b(?:and|or|the|a|an|of|to|with|for|und|oder|der|die|das|mit))\s*$|(?:\.\.\.|…)\s*$", re.IGNORECASE)
+_OPEN_END = re.compile(
+    r"(?:,|\b(?:and|or|the|a|an|of|to|with|for|und|oder|der|die|das|mit))\s*$|(?:\.\.\.|…)\s*$", re.IGNORECASE
+)
 
 
 def empty(subject: Subject) -> Finding:
     """Rows without input or answer, counting those that import left out."""
     left_out = subject.removed.get("empty", 0) + subject.removed.get("missing_field", 0)
     bad = [
-        example.id for example in subject.examples if not example.input_text.strip() or not normalise(example.target_text)
+        example.id
+        for example in subject.examples
+        if not example.input_text.strip() or not _says_something(example.target_text)
     ]
     of = subject.source_rows
     if left_out:
         told = f"{left_out:,} of {of:,} source rows had no input or no answer and were left out."
-        made = finding("empty", left_out + len(bad), of, told, next="fill them in the source, or go on without them", limits=Limits(0.0, 0.2))
+        made = finding(
+            "empty",
+            left_out + len(bad),
+            of,
+            told,
+            next="fill them in the source, or go on without them",
+            limits=Limits(0.0, 0.2),
+        )
         return made.model_copy(update={"rows": tuple(bad[:20])})
-    told = f"{len(bad):,} rows have no input or no answer." if bad else "Every row has an input and an answer."
+    told = (
+        f"{len(bad):,} rows have no input or no answer." if bad else "Every row has an input and an answer."
+    )
     return finding("empty", bad, of, told, next="remove or complete these rows", limits=Limits(0.0, 0.0))
+
+
+def _says_something(text: str) -> bool:
+    """A letter, a digit or a sign such as an emoji; dots and dashes alone say nothing."""
+    return any(character.isalnum() or unicodedata.category(character).startswith("S") for character in text)
 
 
 def refusals(subject: Subject) -> Finding:
     """Answers that are the boilerplate of an assistant; a model trained on them learns to refuse."""
     bad = [example.id for example in subject.examples if _REFUSAL.search(example.target_text[:400])]
     told = f"{len(bad):,} answers are boilerplate refusals." if bad else "No answer is a boilerplate refusal."
-    return finding("refusals", bad, len(subject.examples), told, next="write these answers anew or remove the rows")
+    return finding(
+        "refusals", bad, len(subject.examples), told, next="write these answers anew or remove the rows"
+    )
 
 
 def truncated(subject: Subject) -> Finding:
@@ -59,7 +80,13 @@ def truncated(subject: Subject) -> Finding:
         if _OPEN_END.search(example.target_text) or (usual and not ends)
     ]
     told = f"{len(bad):,} longer answers seem to break off." if bad else "No answer seems to break off."
-    return finding("truncated", bad, len(subject.examples), told, next="complete them; a length limit at export is the usual cause")
+    return finding(
+        "truncated",
+        bad,
+        len(subject.examples),
+        told,
+        next="complete them; a length limit at export is the usual cause",
+    )
 
 
 def template_leakage(subject: Subject) -> Finding:
@@ -67,10 +94,21 @@ def template_leakage(subject: Subject) -> Finding:
     bad = [
         example.id
         for example in subject.examples
-        if _TEMPLATE.search(example.target_text) or any(_TEMPLATE.search(message.text) for message in example.messages)
+        if _TEMPLATE.search(example.target_text)
+        or any(_TEMPLATE.search(message.text) for message in example.messages)
     ]
-    told = f"{len(bad):,} rows hold template marks such as <|...|>, [INST] or {{{{name}}}}." if bad else "No row holds template marks."
-    return finding("template_leakage", bad, len(subject.examples), told, next="import the file in its own format, or strip the marks")
+    told = (
+        f"{len(bad):,} rows hold template marks such as <|...|>, [INST] or {{{{name}}}}."
+        if bad
+        else "No row holds template marks."
+    )
+    return finding(
+        "template_leakage",
+        bad,
+        len(subject.examples),
+        told,
+        next="import the file in its own format, or strip the marks",
+    )
 
 
 def length(subject: Subject) -> Finding:
@@ -84,7 +122,14 @@ def length(subject: Subject) -> Finding:
     )
     if bad:
         told += f" {len(bad):,} inputs are longer than {_LONG_INPUT:,} words."
-    return finding("length", bad, len(subject.examples), told, next="shorten them or choose a base with a longer context", limits=Limits(0.0, 0.2))
+    return finding(
+        "length",
+        bad,
+        len(subject.examples),
+        told,
+        next="shorten them or choose a base with a longer context",
+        limits=Limits(0.0, 0.2),
+    )
 
 
 def _size(text: str) -> int:

@@ -12,23 +12,27 @@ from whytune.text import fold, jaccard, normalise, shingles, words
 def exact_duplicates(subject: Subject) -> Finding:
     """Rows that said the same as another; all but one were removed."""
     return _removed(
-        subject, "exact_duplicate", "exact_duplicates", "repeated another row exactly (after normalisation)",
-        "count repeats in the source: an export may have been joined twice", Limits(0.05, 0.5),
+        subject, "exact_duplicate", "repeated another row exactly (after normalisation)",
+        "count repeats in the source: an export may have been joined twice",
     )  # fmt: skip
 
 
 def near_duplicates(subject: Subject) -> Finding:
     """Rows nearly like another with the same answer; all but one were removed."""
     return _removed(
-        subject, "near_duplicate", "near_duplicates", "were nearly the same as another with the same answer",
-        "look at them with their witnesses: rows made by a template teach little", Limits(0.05, 0.5),
+        subject, "near_duplicate", "were nearly the same as another with the same answer",
+        "look at them with their witnesses: rows made by a template teach little",
     )  # fmt: skip
 
 
-def _removed(subject: Subject, reason: str, check: str, what: str, next: str, limits: Limits) -> Finding:
+def _removed(subject: Subject, reason: str, what: str, next: str) -> Finding:
     count = subject.removed.get(reason, 0)
-    told = f"{count:,} of {subject.source_rows:,} source rows {what} and were removed." if count else f"No source row {what.replace('were', 'was', 1)}."
-    return finding(check, count, subject.source_rows, told, next=next, limits=limits)
+    told = (
+        f"{count:,} of {subject.source_rows:,} source rows {what} and were removed."
+        if count
+        else f"No source row {what.replace('were', 'was', 1)}."
+    )
+    return finding(f"{reason}s", count, subject.source_rows, told, next=next, limits=Limits(0.05, 0.5))
 
 
 def conflicts(subject: Subject) -> Finding:
@@ -36,16 +40,32 @@ def conflicts(subject: Subject) -> Finding:
     by_input: dict[str, list[Example]] = defaultdict(list)
     for key, example in zip(subject.inputs, subject.examples, strict=True):
         by_input[key].append(example)
-    bad = [example.id for rows in by_input.values() if len({fold(row.target_text) for row in rows}) > 1 for example in rows]
+    bad = [
+        example.id
+        for rows in by_input.values()
+        if len({fold(row.target_text) for row in rows}) > 1
+        for example in rows
+    ]
     removed = subject.removed.get("conflict", 0)
     of = subject.source_rows
     parts = []
     if removed:
-        parts.append(f"{removed:,} source rows contradicted another row (same input, other answer) and were removed.")
+        parts.append(
+            f"{removed:,} source rows contradicted another row (same input, other answer) and were removed."
+        )
     if bad:
-        parts.append(f"{len(bad):,} rows share their input with another row that has a different answer; they were kept on one side.")
+        parts.append(
+            f"{len(bad):,} rows share their input with another row that has a different answer; they were kept on one side."
+        )
     told = " ".join(parts) or "No two rows give different answers to the same input."
-    made = finding("conflicts", removed + len(bad), of, told, next="decide which answer is right, or say in the input what makes the difference", limits=Limits(0.0, 0.1))
+    made = finding(
+        "conflicts",
+        removed + len(bad),
+        of,
+        told,
+        next="decide which answer is right, or say in the input what makes the difference",
+        limits=Limits(0.0, 0.1),
+    )
     return made.model_copy(update={"rows": tuple(bad[:20])})
 
 
@@ -68,17 +88,30 @@ def leakage(subject: Subject) -> Finding:
         if count
         else f"No test row overlaps with train or dev: same group 0, exact 0, near 0; {certificate.purged:,} rows were purged for it."
     )
-    made = finding("leakage", count, len(keyed), told, next="build the dataset again; a test that leaks proves nothing", limits=Limits(0.0, 0.0))
+    made = finding(
+        "leakage",
+        count,
+        len(keyed),
+        told,
+        next="build the dataset again; a test that leaks proves nothing",
+        limits=Limits(0.0, 0.0),
+    )
     return made.model_copy(update={"rows": tuple(bad[:20])})
 
 
 def copies_input(subject: Subject) -> Finding:
     """Answers that repeat the input. Labels and extracted fields are meant to stand in it and are not looked at."""
     if subject.task.constraint != "none":
-        return finding("copies_input", 0, len(subject.examples), f"Does not apply to {subject.task.title.lower()}.")
+        return finding(
+            "copies_input", 0, len(subject.examples), f"Does not apply to {subject.task.title.lower()}."
+        )
     bad = [example.id for example in subject.examples if _copied(example)]
-    told = f"{len(bad):,} answers repeat most of their input." if bad else "No answer merely repeats its input."
-    return finding("copies_input", bad, len(subject.examples), told, next="write an answer for these rows or remove them")
+    told = (
+        f"{len(bad):,} answers repeat most of their input." if bad else "No answer merely repeats its input."
+    )
+    return finding(
+        "copies_input", bad, len(subject.examples), told, next="write an answer for these rows or remove them"
+    )
 
 
 def _copied(example: Example) -> bool:

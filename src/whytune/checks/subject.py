@@ -34,7 +34,9 @@ class Subject:
     @cached_property
     def inputs(self) -> list[str]:
         """Normalised inputs (all turns), in the order of `examples`."""
-        return ["\x1f".join(normalise(message.text) for message in example.messages) for example in self.examples]
+        return [
+            "\x1f".join(normalise(message.text) for message in example.messages) for example in self.examples
+        ]
 
     @property
     def source_rows(self) -> int:
@@ -51,7 +53,13 @@ class Limits:
 
 
 def finding(
-    check: str, bad: Sequence[str] | int, of: int, message: str, *, next: str = "", limits: Limits | None = None
+    check: str,
+    bad: Sequence[str] | int,
+    of: int,
+    message: str,
+    *,
+    next: str = "",
+    limits: Limits | None = None,
 ) -> Finding:
     """A finding about `bad` rows (their ids, or only how many) of `of`, with the 95 % interval of the share."""
     limits = limits or Limits()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import click
 import typer
 
 from whytune.cli import data, decision, projects, system
 from whytune.errors import WhytuneError
 
+# typer brings its own copy of click: the class of all usage errors is reached through the one that it exports.
+UsageProblem: Any = typer.BadParameter.__bases__[0]
 app = typer.Typer(
     name="whytune",
     help="Should we fine-tune a model for this, or is a prompt or RAG enough? Measured on your own data.",
@@ -36,10 +37,10 @@ def run(arguments: list[str] | None = None) -> None:
     except WhytuneError as error:
         _tell(error, as_json="--json" in arguments)
         code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\ninterrupted; what was done is kept\nnext: run the same command again to go on\n")
         code = 130
-    except click.ClickException as error:
+    except UsageProblem as error:
         error.show()
         code = 2
     except BrokenPipeError:

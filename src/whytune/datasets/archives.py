@@ -14,7 +14,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from whytune.errors import DataError
 
@@ -52,7 +52,13 @@ def members(path: Path) -> Iterator[Member | Skipped]:
     """The files of an archive. Raises DataError for one that is broken, or would burst what memory is for."""
     try:
         yield from _zip(path) if path.name.lower().endswith(".zip") else _tar(path)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        EOFError,
+        lzma.LZMAError,
+        RuntimeError,
+    ) as error:
         raise DataError(f"{path} is not a whole archive: {error}", next="pack or copy it again") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}", next="pack or copy it again") from error
@@ -61,7 +67,11 @@ def members(path: Path) -> Iterator[Member | Skipped]:
 
 
 def _too_much(path: Path, what: str) -> DataError:
-    return DataError(f"{path} is refused: {what}", next="unpack what is needed yourself and name the folder", where="archive limits")
+    return DataError(
+        f"{path} is refused: {what}",
+        next="unpack what is needed yourself and name the folder",
+        where="archive limits",
+    )
 
 
 def _why_not(name: str) -> str:
@@ -76,9 +86,9 @@ def _why_not(name: str) -> str:
 def hidden(name: str) -> bool:
     """Files of the operating system and of editors, which nobody means."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    return any((part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in parts) or (
-        bool(parts) and parts[-1] in ("Thumbs.db", "desktop.ini")
-    )
+    return any(
+        (part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in parts
+    ) or (bool(parts) and parts[-1] in ("Thumbs.db", "desktop.ini"))
 
 
 def _zip(path: Path) -> Iterator[Member | Skipped]:
@@ -88,10 +98,14 @@ def _zip(path: Path) -> Iterator[Member | Skipped]:
             raise _too_much(path, f"it holds {len(infos):,} files; at most {MOST_FILES:,} are read")
         declared = sum(info.file_size for info in infos)
         if declared > MOST_BYTES:
-            raise _too_much(path, f"it unpacks to {declared / 2**30:.1f} GiB; at most {MOST_BYTES >> 30} GiB are read")
+            raise _too_much(
+                path, f"it unpacks to {declared / 2**30:.1f} GiB; at most {MOST_BYTES >> 30} GiB are read"
+            )
         packed = path.stat().st_size
         if declared > _RATIO_COUNTS_FROM and declared > MOST_RATIO * max(packed, 1):
-            raise _too_much(path, f"it unpacks to {declared // max(packed, 1):,} times its size, as a zip bomb does")
+            raise _too_much(
+                path, f"it unpacks to {declared // max(packed, 1):,} times its size, as a zip bomb does"
+            )
         total = 0
         for info in sorted(infos, key=lambda info: info.filename):
             why = _why_not(info.filename)
@@ -107,7 +121,13 @@ def _zip(path: Path) -> Iterator[Member | Skipped]:
             try:
                 with archive.open(info) as file:
                     data = file.read(min(MOST_BYTES_OF_A_FILE, info.file_size) + 1)
-            except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+            except (
+                zipfile.BadZipFile,
+                EOFError,
+                RuntimeError,
+                OSError,
+                ValueError,
+            ) as error:
                 yield Skipped(info.filename, f"broken inside the archive: {error}")
                 continue
             except Exception as error:
@@ -124,7 +144,7 @@ def _zip(path: Path) -> Iterator[Member | Skipped]:
 class _Counted(io.RawIOBase):
     """What comes out of a packed stream; refuses when it is too much, whoever asks for it."""
 
-    def __init__(self, inner: IO[bytes], path: Path) -> None:
+    def __init__(self, inner: io.BufferedIOBase, path: Path) -> None:
         self._inner, self._path, self._total = inner, path, 0
         self._packed = path.stat().st_size
 
@@ -141,19 +161,21 @@ class _Counted(io.RawIOBase):
         if self._total > MOST_BYTES:
             raise _too_much(self._path, f"it unpacks to more than {MOST_BYTES >> 30} GiB")
         if self._total > _RATIO_COUNTS_FROM and self._total > MOST_RATIO * max(self._packed, 1):
-            raise _too_much(self._path, f"it unpacks to more than {MOST_RATIO} times its size, as a zip bomb does")
+            raise _too_much(
+                self._path, f"it unpacks to more than {MOST_RATIO} times its size, as a zip bomb does"
+            )
         return data
 
 
-def _unpacked(path: Path) -> IO[bytes]:
+def _unpacked(path: Path) -> io.BufferedIOBase:
     with path.open("rb") as file:
         head = file.read(6)
     if head.startswith(b"\x1f\x8b"):
-        return gzip.open(path)  # type: ignore[return-value]
+        return gzip.open(path)
     if head.startswith(b"BZh"):
-        return bz2.open(path)  # type: ignore[return-value]
+        return bz2.open(path)
     if head.startswith(b"\xfd7zXZ\x00"):
-        return lzma.open(path)  # type: ignore[return-value]
+        return lzma.open(path)
     return path.open("rb")
 
 

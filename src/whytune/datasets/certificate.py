@@ -70,7 +70,9 @@ def _same(
             yield Overlap(test, other, kind, 1.0)
 
 
-def _sharing(specific: Specific, tests: list[int], others: list[int], threshold: float) -> Iterator[tuple[int, int]]:
+def _sharing(
+    specific: Specific, tests: list[int], others: list[int], threshold: float
+) -> Iterator[tuple[int, int]]:
     """Pairs whose shared features reach the threshold, counted by a matrix product over all pairs."""
     import numpy as np
 
@@ -108,4 +110,7 @@ def _matrix(sets: Sequence[frozenset[int] | None], columns: dict[int, int]) -> A
         indices.extend(columns[feature] for feature in features or () if feature in columns)
         starts.append(len(indices))
     data = np.ones(len(indices), dtype=np.int32)
-    return sparse.csr_matrix((data, np.array(indices, dtype=np.int64), np.array(starts, dtype=np.int64)), shape=(len(sets), len(columns)))
+    return sparse.csr_matrix(
+        (data, np.array(indices, dtype=np.int64), np.array(starts, dtype=np.int64)),
+        shape=(len(sets), len(columns)),
+    )

@@ -33,7 +33,10 @@ def input_key(example: Example) -> str:
 
 def full_input(example: Example) -> str:
     """The input as near-duplicates are looked for: all turns but the system's."""
-    return "\n".join(message.text for message in example.messages if message.role != "system") or example.input_text
+    return (
+        "\n".join(message.text for message in example.messages if message.role != "system")
+        or example.input_text
+    )
 
 
 def target_key(example: Example) -> str:
@@ -83,7 +86,9 @@ def listed_labels(examples: list[Example], plan: SplitPlan, removals: list[Remov
         if fold(example.target_text) in wanted:
             kept.append(example)
         else:
-            removals.append(Removal(reason="unlisted_label", origin=example.origin, detail=clip(example.target_text)))
+            removals.append(
+                Removal(reason="unlisted_label", origin=example.origin, detail=clip(example.target_text))
+            )
     return kept
 
 
@@ -182,7 +187,11 @@ def sampled(
                 kept.append(example)
             else:
                 removals.append(
-                    Removal(reason="sampled_out", origin=example.origin, detail=f"above the limit of {plan.limit:,} rows")
+                    Removal(
+                        reason="sampled_out",
+                        origin=example.origin,
+                        detail=f"above the limit of {plan.limit:,} rows",
+                    )
                 )
     kept.sort(key=lambda example: example.id)
     return kept

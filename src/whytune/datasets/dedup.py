@@ -47,7 +47,9 @@ def views(texts: Sequence[str]) -> tuple[View, View]:
     short: list[frozenset[int] | None] = []
     for text in texts:
         tokens = words(text) or [text]
-        long.append(frozenset(map(hash, shingles(tokens, 3))) if len(tokens) >= FEWEST_WORDS_FOR_SHINGLES else None)
+        long.append(
+            frozenset(map(hash, shingles(tokens, 3))) if len(tokens) >= FEWEST_WORDS_FOR_SHINGLES else None
+        )
         if len(tokens) <= MOST_WORDS_FOR_PAIRS:
             short.append(frozenset(map(hash, (*tokens, *shingles(["^", *tokens, "$"], 2)))))
         else:
@@ -79,7 +81,8 @@ class Specific:
         most = ignored_above(sum(1 for features in view.features if features))
         common = frozenset(feature for feature, count in self.count.items() if count > most)
         self.own: list[frozenset[int] | None] = [
-            features if features is None or common.isdisjoint(features) else features - common for features in view.features
+            features if features is None or common.isdisjoint(features) else features - common
+            for features in view.features
         ]
 
     def similar(self, first: int, second: int) -> float:

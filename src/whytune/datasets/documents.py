@@ -54,12 +54,18 @@ class Corpus:
     sources: tuple[Source, ...]
 
 
-def read_corpus(paths: Sequence[Path], spec: DocumentSpec | None = None, progress: Progress | None = None) -> Corpus:
+def read_corpus(
+    paths: Sequence[Path], spec: DocumentSpec | None = None, progress: Progress | None = None
+) -> Corpus:
     """Every document of the paths, each once. Raises DataError where none comes out, or a path is not there."""
     progress = progress or Silent()
     missing = [f"{path} does not exist" for path in paths if not path.exists()]
     if missing or not paths:
-        raise DataError("The documents cannot be read", problems=missing or ["no path was named"], next="give files or folders that are there")
+        raise DataError(
+            "The documents cannot be read",
+            problems=missing or ["no path was named"],
+            next="give files or folders that are there",
+        )
     documents: dict[str, Document] = {}
     problems: list[Removal] = []
     counts: dict[tuple[str, str], list[int]] = {}
@@ -139,7 +145,11 @@ def _file(path: Path, top: str, spec: DocumentSpec) -> Iterator[Document | Remov
                 yield row
             else:
                 yield Document(
-                    title=row.title, text=row.text, owner=spec.owner, access=spec.access.get(top, ()), origin=row.origin
+                    title=row.title,
+                    text=row.text,
+                    owner=spec.owner,
+                    access=spec.access.get(top, ()),
+                    origin=row.origin,
                 )
         return
     sha = _sha(path)
@@ -150,7 +160,13 @@ def _file(path: Path, top: str, spec: DocumentSpec) -> Iterator[Document | Remov
                 yield _removal(shown, sha, member.why)
                 continue
             parts = PurePosixPath(member.name).parts
-            yield _document(member.name, member.data, Origin(source=sha, file=shown), parts[0] if len(parts) > 1 else "", spec)
+            yield _document(
+                member.name,
+                member.data,
+                Origin(source=sha, file=shown),
+                parts[0] if len(parts) > 1 else "",
+                spec,
+            )
         return
     if path.stat().st_size > MOST_BYTES:
         yield _removal(str(path), sha, f"larger than {MOST_BYTES >> 20} MiB")
@@ -163,7 +179,9 @@ def _sha(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}", next="check its permissions") from error
+        raise DataError(
+            f"{path} cannot be read: {error.strerror or error}", next="check its permissions"
+        ) from error
 
 
 def _document(name: str, data: bytes, origin: Origin, top: str, spec: DocumentSpec) -> Document | Removal:
@@ -199,7 +217,11 @@ def _content(ending: str, data: bytes, spec: DocumentSpec) -> office.Content:
     if ending in TEXT_ENDINGS or not ending:
         text = _plain(decode(data, spec.encoding))
         return _markdown(text) if ending in (".md", ".markdown") else office.Content("", text)
-    raise office.BrokenFile(f"no reader for {ending} files" if ending not in rowdocuments.ENDINGS else "a table inside an archive: unpack it")
+    raise office.BrokenFile(
+        f"no reader for {ending} files"
+        if ending not in rowdocuments.ENDINGS
+        else "a table inside an archive: unpack it"
+    )
 
 
 def _plain(text: str) -> str:

@@ -87,7 +87,9 @@ def examine(path: Path, encoding: str = "", name: str = "") -> TextFile:
             _refuse_binary(head, shown, encoding)
             return _measure(path, shown, size, head, encoding)
     except OSError as error:
-        raise DataError(f"{shown} cannot be read: {error.strerror or error}", next="check the path and its permissions") from error
+        raise DataError(
+            f"{shown} cannot be read: {error.strerror or error}", next="check the path and its permissions"
+        ) from error
 
 
 def is_parquet(head: bytes) -> bool:
@@ -129,7 +131,9 @@ def _measure(path: Path, shown: str, size: int, head: bytes, encoding: str) -> T
             codecs.lookup(encoding)
             "".encode(encoding)  # a codec such as base64 is known but makes no text
         except (LookupError, UnicodeError, ValueError) as error:
-            raise DataError(f"There is no text encoding {encoding!r}", next="use utf-8, utf-16, cp1252 or leave it out") from error
+            raise DataError(
+                f"There is no text encoding {encoding!r}", next="use utf-8, utf-16, cp1252 or leave it out"
+            ) from error
     hasher = hashlib.sha256()
     strict = codecs.getincrementaldecoder(chosen)() if chosen not in ("", "binary", "utf-8-sig") else None
     loose = codecs.getincrementaldecoder("utf-8")("surrogateescape") if chosen in ("", "utf-8-sig") else None
@@ -145,7 +149,9 @@ def _measure(path: Path, shown: str, size: int, head: bytes, encoding: str) -> T
                 text = loose.decode(chunk)
                 escaped = len(_ESCAPED.findall(text))
                 bad += escaped
-                good += sum(1 for character in text if character > "\x7f") - escaped if escaped or not good else 0
+                good += (
+                    sum(1 for character in text if character > "\x7f") - escaped if escaped or not good else 0
+                )
                 holes = holes or bool(_CP1252_HOLES.search(chunk))
             elif loose is not None:
                 bad += len(_ESCAPED.findall(loose.decode(chunk)))
@@ -153,7 +159,7 @@ def _measure(path: Path, shown: str, size: int, head: bytes, encoding: str) -> T
     if loose is not None:
         bad += len(_ESCAPED.findall(loose.decode(b"", True)))
     if strict is not None:
-        _strict(strict, b"", done, shown, chosen, final=True)
+        _strict(strict, b"", done, shown, chosen)
     return TextFile(path, shown, hasher.hexdigest(), done, *_choose(chosen, bad, good, holes))
 
 
@@ -170,9 +176,10 @@ def _choose(chosen: str, bad: int, good: int, holes: bool) -> tuple[str, int, st
     return western, 0, f"not UTF-8; read as {western}, the commonest Western encoding"
 
 
-def _strict(decoder: codecs.IncrementalDecoder, chunk: bytes, done: int, shown: str, encoding: str, final: bool = False) -> None:
+def _strict(decoder: codecs.IncrementalDecoder, chunk: bytes, done: int, shown: str, encoding: str) -> None:
+    """An empty chunk ends the file."""
     try:
-        decoder.decode(chunk, final)
+        decoder.decode(chunk, not chunk)
     except UnicodeError as error:
         at = done + (error.start if isinstance(error, UnicodeDecodeError) else 0)
         raise DataError(
@@ -202,7 +209,9 @@ def lines(stream: io.TextIOBase) -> Iterator[tuple[int, str | None]]:
             return
         number += 1
         if len(line) == LONGEST_LINE and not line.endswith(("\n", "\r")):
-            while len(rest := stream.readline(LONGEST_LINE)) == LONGEST_LINE and not rest.endswith(("\n", "\r")):
+            while len(rest := stream.readline(LONGEST_LINE)) == LONGEST_LINE and not rest.endswith(
+                ("\n", "\r")
+            ):
                 pass
             yield number, None
         else:

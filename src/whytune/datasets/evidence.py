@@ -53,7 +53,11 @@ def link_evidence(examples: Sequence[Example], documents: Sequence[Document]) ->
     by_title: dict[tuple[str, ...], list[Document]] = {}
     for document in documents:
         title = tuple(_bare(document.title))
-        if title and len(title) <= _LONGEST_TITLE and not all(word.isdigit() or len(word) < 2 for word in title):
+        if (
+            title
+            and len(title) <= _LONGEST_TITLE
+            and not all(word.isdigit() or len(word) < 2 for word in title)
+        ):
             by_title.setdefault(title, []).append(document)
     longest = max(map(len, by_title), default=0)
     facts: dict[str, _Facts] = {}
@@ -129,7 +133,10 @@ def _bare(text: str) -> list[str]:
 
 
 def _holders(
-    example: Example, by_title: Mapping[tuple[str, ...], list[Document]], longest: int, facts: dict[str, _Facts]
+    example: Example,
+    by_title: Mapping[tuple[str, ...], list[Document]],
+    longest: int,
+    facts: dict[str, _Facts],
 ) -> list[Document]:
     question = "\n".join(message.text for message in example.messages if message.role == "user")
     asked = _bare(question)
@@ -148,7 +155,10 @@ def _holders(
     answer = example.target_text
     new_numbers = frozenset(numbers(answer)) - said_numbers
     new_names = frozenset(word for name in _NAME.findall(answer) for word in _bare(name)) - said_words
-    new_words = frozenset(word for word in _bare(answer) if word not in _EMPTY_WORDS and not word.isdigit()) - said_words
+    new_words = (
+        frozenset(word for word in _bare(answer) if word not in _EMPTY_WORDS and not word.isdigit())
+        - said_words
+    )
     wanted = new_names if new_numbers or new_names else new_words
     if not new_numbers and not wanted:
         return []
@@ -157,7 +167,9 @@ def _holders(
         for document in by_title[title]:
             held = facts.get(document.id)
             if held is None:
-                held = facts[document.id] = _Facts(frozenset(_bare(document.text)), frozenset(numbers(document.text)))
+                held = facts[document.id] = _Facts(
+                    frozenset(_bare(document.text)), frozenset(numbers(document.text))
+                )
             if new_numbers <= held.numbers | _numbers_in_words(held.words) and wanted <= held.words:
                 holders.append(document)
     return holders

@@ -19,11 +19,47 @@ _INPUTS = (
     "article", "review", "body", "content", "tweet", "post", "comment", "email", "title", "user", "ticket", "description", "request",
 )  # fmt: skip
 _TARGETS = {
-    "labels": ("category", "label", "intent", "class", "sentiment", "topic", "target", "tag", "labels", "rating", "type", "queue"),
-    "free": ("answer", "output", "completion", "response", "summary", "reply", "target", "highlights", "answers", "chosen", "label"),
+    "labels": (
+        "category",
+        "label",
+        "intent",
+        "class",
+        "sentiment",
+        "topic",
+        "target",
+        "tag",
+        "labels",
+        "rating",
+        "type",
+        "queue",
+    ),
+    "free": (
+        "answer",
+        "output",
+        "completion",
+        "response",
+        "summary",
+        "reply",
+        "target",
+        "highlights",
+        "answers",
+        "chosen",
+        "label",
+    ),
     "schema": ("fields", "labels", "entities", "target", "output", "json", "slots", "annotations"),
 }
-_GROUPS = ("group", "group_id", "document_id", "doc_id", "thread_id", "conversation_id", "customer_id", "user_id", "case_id", "ticket_id")
+_GROUPS = (
+    "group",
+    "group_id",
+    "document_id",
+    "doc_id",
+    "thread_id",
+    "conversation_id",
+    "customer_id",
+    "user_id",
+    "case_id",
+    "ticket_id",
+)
 _TURNS = ("messages", "conversations", "conversation", "turns", "dialog")
 
 
@@ -53,7 +89,9 @@ def choose(rows: Sequence[Mapping[str, Any]], spec: ReadSpec, task: Task) -> Cho
     """The shape and columns of these rows. Raises DataError naming every missing column at once."""
     columns = columns_of(rows)
     _stated_columns_exist(rows, columns, spec)
-    choice = _stated(rows, spec, task) or _by_structure(rows, columns, task) or _by_name(columns, task, rows, spec)
+    choice = (
+        _stated(rows, spec, task) or _by_structure(rows, columns, task) or _by_name(columns, task, rows, spec)
+    )
     choice = choice or _by_content(rows, columns, task, spec)
     if choice is None:
         raise DataError(
@@ -61,7 +99,9 @@ def choose(rows: Sequence[Mapping[str, Any]], spec: ReadSpec, task: Task) -> Cho
             problems=[f"its columns: {', '.join(columns)}"],
             next=f"name them with --input and --target, e.g. --input {columns[0] if columns else 'text'}",
         )
-    choice.group = spec.group or next((name for name in columns if fold(name).replace(" ", "_") in _GROUPS), "")
+    choice.group = spec.group or next(
+        (name for name in columns if fold(name).replace(" ", "_") in _GROUPS), ""
+    )
     if choice.group and not spec.group:
         choice.reasons.append(f"rows with the same {choice.group!r} stay together")
     return choice
@@ -94,7 +134,9 @@ def _stated(rows: Sequence[Mapping[str, Any]], spec: ReadSpec, task: Task) -> Ch
         if isinstance(first, str) and linerows.is_instruction(first):
             return Choice().take("inst", spec.input, "", 1.0, f"{spec.input!r} holds instruction tags")
         if _is_chunks(first):
-            return Choice().take("chunks", spec.input, _chunk_target(rows, task), 1.0, f"{spec.input!r} holds chunks")
+            return Choice().take(
+                "chunks", spec.input, _chunk_target(rows, task), 1.0, f"{spec.input!r} holds chunks"
+            )
         return None
     choice = Choice().take("pair", spec.input, spec.target, 1.0, "both columns were named")
     if task.constraint == "schema":
@@ -114,7 +156,12 @@ def _stated(rows: Sequence[Mapping[str, Any]], spec: ReadSpec, task: Task) -> Ch
 def _is_turns(value: Any) -> bool:
     if isinstance(value, str) and value.lstrip().startswith("[{"):
         return '"role"' in value or '"from"' in value
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and ("role" in value[0] or "from" in value[0])
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and isinstance(value[0], dict)
+        and ("role" in value[0] or "from" in value[0])
+    )
 
 
 def _is_chunks(value: Any) -> bool:
@@ -129,7 +176,9 @@ def _is_spans(value: Any) -> bool:
     first = value[0]
     if isinstance(first, list):
         return len(first) == 3 and isinstance(first[0], int)
-    return isinstance(first, dict) and bool({"valueSpan", "start", "startIndex", "end", "endIndex", "start_offset"} & set(first))
+    return isinstance(first, dict) and bool(
+        {"valueSpan", "start", "startIndex", "end", "endIndex", "start_offset"} & set(first)
+    )
 
 
 def _chunk_target(rows: Sequence[Mapping[str, Any]], task: Task) -> str:
@@ -139,10 +188,19 @@ def _chunk_target(rows: Sequence[Mapping[str, Any]], task: Task) -> str:
 
 
 def _by_structure(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], task: Task) -> Choice | None:
-    first = {name: next((row[name] for row in rows if row.get(name) not in (None, "", [])), None) for name in columns}
+    first = {
+        name: next((row[name] for row in rows if row.get(name) not in (None, "", [])), None)
+        for name in columns
+    }
     for name in (*_TURNS, *columns):
         if _is_turns(first.get(name)):
-            return Choice().take("conversation", name, "", 0.95, f"{name!r} holds turns with roles; the last answer is the target")
+            return Choice().take(
+                "conversation",
+                name,
+                "",
+                0.95,
+                f"{name!r} holds turns with roles; the last answer is the target",
+            )
     for name in columns:
         if _is_chunks(first[name]) and task.constraint in ("schema", "labels"):
             target = _chunk_target(rows, task)
@@ -151,13 +209,21 @@ def _by_structure(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], tas
     if task.constraint == "schema":
         for name in (*(column for column in SPAN_COLUMNS if column in columns), *columns):
             if _is_spans(first[name]):
-                text = next((path for path in ("userInput.text", *_INPUTS) if any(look(row, path) for row in rows)), "")
+                text = next(
+                    (path for path in ("userInput.text", *_INPUTS) if any(look(row, path) for row in rows)),
+                    "",
+                )
                 if text:
-                    return Choice().take("spans", text, name, 0.95, f"{name!r} holds character spans of {text!r}")
+                    return Choice().take(
+                        "spans", text, name, 0.95, f"{name!r} holds character spans of {text!r}"
+                    )
     if {"instruction", "output"} <= set(columns):
-        return Choice().take("alpaca", "instruction", "output", 0.95, "instruction, input and output, as Alpaca has them")
+        return Choice().take(
+            "alpaca", "instruction", "output", 0.95, "instruction, input and output, as Alpaca has them"
+        )
     for name in columns:
-        if isinstance(first[name], str) and linerows.is_instruction(first[name]):
+        value = first[name]
+        if isinstance(value, str) and linerows.is_instruction(value):
             return Choice().take("inst", name, "", 0.9, f"{name!r} holds instruction tags")
     return None
 
@@ -170,10 +236,18 @@ def _by_name(
     for wanted_input, wanted_target in task.guesses:
         input, target = spec.input or by_fold.get(wanted_input), spec.target or by_fold.get(wanted_target)
         if input and target and input != target:
-            return Choice().take(shape, input, target, 0.95, f"columns {input!r} and {target!r} are usual for {task.title.lower()}")
+            return Choice().take(
+                shape,
+                input,
+                target,
+                0.95,
+                f"columns {input!r} and {target!r} are usual for {task.title.lower()}",
+            )
     kind = {"labels": "labels", "schema": "schema"}.get(task.constraint, "free")
     input = spec.input or next((by_fold[name] for name in _INPUTS if name in by_fold), "")
-    target = spec.target or next((by_fold[name] for name in _TARGETS[kind] if name in by_fold and by_fold[name] != input), "")
+    target = spec.target or next(
+        (by_fold[name] for name in _TARGETS[kind] if name in by_fold and by_fold[name] != input), ""
+    )
     if input and target and _fits(rows, target, task):
         return Choice().take(shape, input, target, 0.75, f"columns {input!r} and {target!r}, by their names")
     return None
@@ -186,7 +260,9 @@ def _fits(rows: Sequence[Mapping[str, Any]], target: str, task: Task) -> bool:
     return task.constraint != "labels" or len(values) < 20 or len(set(values)) <= max(2, len(values) * 0.8)
 
 
-def _by_content(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], task: Task, spec: ReadSpec) -> Choice | None:
+def _by_content(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], task: Task, spec: ReadSpec
+) -> Choice | None:
     """The longest text is the input; the column that repeats (labels) or the next longest (free text) is the answer."""
     texts = {name: [plain(row.get(name)) for row in rows] for name in columns if name != KEY}
     length = {name: sum(map(len, cells)) / max(len(cells), 1) for name, cells in texts.items() if any(cells)}
@@ -208,4 +284,6 @@ def _by_content(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], task:
         target = spec.target or next((name for name in ordered if name != input), "")
     if not target or input == target:
         return None
-    return Choice().take("pair", input, target, 0.4, f"columns {input!r} and {target!r}, by what is in them: please confirm")
+    return Choice().take(
+        "pair", input, target, 0.4, f"columns {input!r} and {target!r}, by what is in them: please confirm"
+    )

@@ -16,7 +16,7 @@ from pathlib import Path
 from whytune.datasets import guessing, linerows, shapes
 from whytune.datasets.encoding import TextFile, examine, lines
 from whytune.datasets.jsonrows import KEY, json_rows, jsonl_rows
-from whytune.datasets.spec import FORMATS, Broken, Format, Guess, Reading, ReadSpec, Row
+from whytune.datasets.spec import FORMATS, Broken, Format, Guess, Reading, ReadSpec, SourceRow
 from whytune.datasets.tables import csv_rows, delimiter_of, parquet_names, parquet_rows
 from whytune.errors import DataError
 from whytune.jobs.progress import Progress, Silent
@@ -39,7 +39,7 @@ class _Plan:
 
     file: TextFile
     format: Format
-    rows: Callable[[], Iterator[Row | Broken]]
+    rows: Callable[[], Iterator[SourceRow | Broken]]
     delimiter: str = ""
     reasons: tuple[str, ...] = ()
     certain: float = 1.0
@@ -86,12 +86,15 @@ def read_source(spec: ReadSpec, progress: Progress | None = None) -> Reading:
     if not drafts:
         raise DataError(
             f"No row of {', '.join(str(path) for path in spec.paths)} could be used",
-            problems=[f"line {p.origin.line}: {p.detail}" for p in problems[:10]] or ["there are no rows below the header"],
+            problems=[f"line {p.origin.line}: {p.detail}" for p in problems[:10]]
+            or ["there are no rows below the header"],
             next="check the columns and the format; --input, --target and --format name them",
         )
     fields = tuple(sorted({name for made, _ in drafts for name in made.slots or ()}))
     examples = [_example(made, origin, fields) for made, origin in drafts]
-    return Reading(examples, problems, tuple(sources), tuple(guesses), fields if task.constraint == "schema" else ())
+    return Reading(
+        examples, problems, tuple(sources), tuple(guesses), fields if task.constraint == "schema" else ()
+    )
 
 
 def _example(made: shapes.Draft, origin: Origin, fields: tuple[str, ...]) -> Example:
@@ -108,7 +111,9 @@ def _example(made: shapes.Draft, origin: Origin, fields: tuple[str, ...]) -> Exa
 
 def _drafts(plan: _Plan, guess: Guess) -> Iterator[tuple[shapes.Draft | Removal, Origin]]:
     for row in plan.rows():
-        origin = Origin(source=plan.file.sha256, file=plan.file.name, line=row.line, start=row.start, end=row.end)
+        origin = Origin(
+            source=plan.file.sha256, file=plan.file.name, line=row.line, start=row.start, end=row.end
+        )
         if isinstance(row, Broken):
             yield Removal(reason="unreadable", origin=origin, detail=row.why), origin
             continue
@@ -130,19 +135,35 @@ def _paths(spec: ReadSpec) -> list[Path]:
             ]  # fmt: skip
             found += inside
             if not inside:
-                problems.append(f"{path} holds no data files (looked for {', '.join(_BY_ENDING)} and pairs of text and labels)")
+                problems.append(
+                    f"{path} holds no data files (looked for {', '.join(_BY_ENDING)} and pairs of text and labels)"
+                )
         elif path.exists():
             found.append(path)
         else:
-            near = nearest(path.name, [other.name for other in path.parent.iterdir()]) if path.parent.is_dir() else ""
-            problems.append(f"{path} does not exist" + (f"; did you mean {path.parent / near}?" if near else ""))
-    problems += [f"{path} does not exist" for path in (spec.labels_file, spec.mapping_file) if path and not path.exists()]
+            near = (
+                nearest(path.name, [other.name for other in path.parent.iterdir()])
+                if path.parent.is_dir()
+                else ""
+            )
+            problems.append(
+                f"{path} does not exist" + (f"; did you mean {path.parent / near}?" if near else "")
+            )
+    problems += [
+        f"{path} does not exist"
+        for path in (spec.labels_file, spec.mapping_file)
+        if path and not path.exists()
+    ]
     if spec.format and spec.format not in FORMATS:
         problems.append(f"there is no format {spec.format!r}; choose one of {', '.join(FORMATS)}")
     if not spec.paths:
         problems.append("no file was named")
     if problems:
-        raise DataError("The sources cannot be read", problems=problems, next="give files that are there, e.g. --from rows.csv")
+        raise DataError(
+            "The sources cannot be read",
+            problems=problems,
+            next="give files that are there, e.g. --from rows.csv",
+        )
     return found
 
 
@@ -152,7 +173,7 @@ def _plan(path: Path, spec: ReadSpec) -> _Plan:
     labels = spec.labels_file or labels
     mapping = spec.mapping_file or mapping
     names = linerows.label_names(mapping) if mapping else None
-    reasons = (file.why,) if file.why else ()
+    reasons: tuple[str, ...] = (file.why,) if file.why else ()
     if mapping:
         reasons += (f"label names from {mapping}",)
     if labels:
@@ -166,8 +187,10 @@ def _plan(path: Path, spec: ReadSpec) -> _Plan:
         delimiter, why = ("\t", "tab") if spec.format == "tsv" else delimiter_of(file)
         reasons += (why,)
     if format in ("csv", "tsv") and len(delimiter) != 1:
-        raise DataError(f"The delimiter must be one character, not {delimiter!r}", next="use one of , ; | or a tab")
-    makers: dict[str, Callable[[], Iterator[Row | Broken]]] = {
+        raise DataError(
+            f"The delimiter must be one character, not {delimiter!r}", next="use one of , ; | or a tab"
+        )
+    makers: dict[str, Callable[[], Iterator[SourceRow | Broken]]] = {
         "csv": lambda: csv_rows(file, delimiter),
         "tsv": lambda: csv_rows(file, delimiter),
         "json": lambda: json_rows(file),
@@ -176,10 +199,10 @@ def _plan(path: Path, spec: ReadSpec) -> _Plan:
         "text": lambda: linerows.text_rows(file),
         "inst": lambda: linerows.instruction_rows(file),
     }
-    return _Plan(file, format, makers[format], delimiter, reasons, certain, names)  # type: ignore[arg-type, index]
+    return _Plan(file, format, makers[format], delimiter, reasons, certain, names)  # type: ignore[arg-type]
 
 
-def rows_of(path: Path, encoding: str = "") -> tuple[TextFile, Callable[[], Iterator[Row | Broken]]]:
+def rows_of(path: Path, encoding: str = "") -> tuple[TextFile, Callable[[], Iterator[SourceRow | Broken]]]:
     """A table's file and its rows, whatever its format, without asking what they are for."""
     plan = _plan(path, ReadSpec(paths=(path,), task="", encoding=encoding))
     return plan.file, plan.rows
@@ -203,7 +226,9 @@ def _format(file: TextFile) -> tuple[Format, str, float]:
     objects = sum(1 for line in filled if _whole_object(line))
     if objects >= 2 and objects >= len(filled) / 2:
         return "jsonl", f"{objects} of the first {len(filled)} lines are JSON objects", 1.0
-    if filled[0][0] in "[{" and (ending in (".json", ".jsonl") or re.match(r'\{\s*("|$|\})|\[\s*([{\[]|$|\])', filled[0])):
+    if filled[0][0] in "[{" and (
+        ending in (".json", ".jsonl") or re.match(r'\{\s*("|$|\})|\[\s*([{\[]|$|\])', filled[0])
+    ):
         if ending in (".jsonl", ".ndjson") and objects == len(filled):
             return "jsonl", "a JSON object on its line", 0.9
         return "json", f"begins with {filled[0][0]!r}", 0.95
@@ -230,7 +255,7 @@ def _whole_object(line: str) -> bool:
 
 def _guess(plan: _Plan, spec: ReadSpec, task: Task) -> Guess:
     head = list(itertools.islice(plan.rows(), LOOKED_AT))
-    rows = [row.values for row in head if isinstance(row, Row)]
+    rows = [row.values for row in head if isinstance(row, SourceRow)]
     if not rows:
         broken = [f"line {row.line}: {row.why}" for row in head[:10] if isinstance(row, Broken)]
         raise DataError(
@@ -238,10 +263,14 @@ def _guess(plan: _Plan, spec: ReadSpec, task: Task) -> Guess:
             problems=broken or ["there is nothing below the header"], next="check the file, or name its --format",
         )  # fmt: skip
     if plan.format == "text" and plan.rows is not None and "label" in rows[0]:
-        choice = guessing.Choice().take("parallel", "text", "label", 0.95, "a text and its label on the same line of two files")
+        choice = guessing.Choice().take(
+            "parallel", "text", "label", 0.95, "a text and its label on the same line of two files"
+        )
     else:
         choice = guessing.choose(rows, spec, task)
-    names = plan.names or (parquet_names(plan.file.path, choice.target) if plan.format == "parquet" and choice.target else {})
+    names = plan.names or (
+        parquet_names(plan.file.path, choice.target) if plan.format == "parquet" and choice.target else {}
+    )
     guess = Guess(
         file=plan.file.name,
         format=plan.format,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from whytune.datasets.encoding import CHUNK, LONGEST_LINE, TextFile, damage, lines
-from whytune.datasets.spec import Broken, Row
+from whytune.datasets.spec import Broken, SourceRow
 
 KEY = "(key)"
 """Column that holds the key under which a row's list stood."""
@@ -21,7 +21,7 @@ _BLANK = re.compile(r"[ \t\r\n\ufeff]*")
 _decoder = json.JSONDecoder()
 
 
-def jsonl_rows(file: TextFile) -> Iterator[Row | Broken]:
+def jsonl_rows(file: TextFile) -> Iterator[SourceRow | Broken]:
     """One JSON object a line."""
     with file.open() as stream:
         for number, line in lines(stream):
@@ -42,13 +42,17 @@ def jsonl_rows(file: TextFile) -> Iterator[Row | Broken]:
             yield _row(value, number)
 
 
-def _row(value: Any, line: int, start: int | None = None, end: int | None = None, key: str = "") -> Row | Broken:
+def _row(
+    value: Any, line: int, start: int | None = None, end: int | None = None, key: str = ""
+) -> SourceRow | Broken:
     if isinstance(value, dict):
-        return Row({**value, KEY: key} if key else value, line, start, end)
+        return SourceRow({**value, KEY: key} if key else value, line, start, end)
     if isinstance(value, list) and value and all(isinstance(turn, dict) for turn in value):
-        return Row({"messages": value}, line, start, end)
+        return SourceRow({"messages": value}, line, start, end)
     kinds = {str: "a bare string", list: "a list", bool: "a truth value", int: "a number", float: "a number"}
-    return Broken(line, f"is {kinds.get(type(value), 'null')}, not an object: {json.dumps(value)[:60]}", start, end)
+    return Broken(
+        line, f"is {kinds.get(type(value), 'null')}, not an object: {json.dumps(value)[:60]}", start, end
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -128,7 +132,9 @@ class _Cursor:
                 if end < len(self.buffer) or not self.more():
                     text = self.buffer[self.at : end]
                     self.at = end
-                    return _Piece(_Damaged(why) if (why := damage(text)) else value, line, start, start + len(text))
+                    return _Piece(
+                        _Damaged(why) if (why := damage(text)) else value, line, start, start + len(text)
+                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,7 @@ class _Damaged:
     why: str
 
 
-def json_rows(file: TextFile) -> Iterator[Row | Broken]:
+def json_rows(file: TextFile) -> Iterator[SourceRow | Broken]:
     """Rows of a JSON file."""
     cursor = _Cursor(file)
     with cursor.stream:
@@ -152,7 +158,7 @@ def json_rows(file: TextFile) -> Iterator[Row | Broken]:
             yield Broken(cursor.line(), f"not JSON from here on: {error}")
 
 
-def _from(piece: _Piece, key: str = "") -> Row | Broken:
+def _from(piece: _Piece, key: str = "") -> SourceRow | Broken:
     if isinstance(piece.value, _Damaged):
         return Broken(piece.line, piece.value.why, piece.start, piece.end)
     return _row(piece.value, piece.line, piece.start, piece.end, key)
@@ -171,7 +177,7 @@ def _elements(cursor: _Cursor) -> Iterator[_Piece]:
         cursor.take(",")
 
 
-def _object(cursor: _Cursor) -> Iterator[Row | Broken]:
+def _object(cursor: _Cursor) -> Iterator[SourceRow | Broken]:
     """A dict: of lists of rows, of columns, or one row."""
     cursor.take("{")
     scalars: dict[str, Any] = {}
@@ -202,7 +208,11 @@ def _object(cursor: _Cursor) -> Iterator[Row | Broken]:
             bad = next((p.value.why for p in pieces if isinstance(p.value, _Damaged)), "")
             values = {name: piece.value for name, piece in zip(columns, pieces, strict=True)}
             first = pieces[0]
-            yield Broken(first.line, bad, first.start, first.end) if bad else Row(values, first.line, first.start, first.end)
+            yield (
+                Broken(first.line, bad, first.start, first.end)
+                if bad
+                else SourceRow(values, first.line, first.start, first.end)
+            )
     elif columns:
         told = ", ".join(f"{name} {len(column):,}" for name, column in columns.items())
         yield Broken(1, f"its columns are not equally long: {told}")
@@ -210,11 +220,11 @@ def _object(cursor: _Cursor) -> Iterator[Row | Broken]:
         yield from _columns_by_number(scalars)
 
 
-def _columns_by_number(scalars: dict[str, Any]) -> Iterator[Row | Broken]:
+def _columns_by_number(scalars: dict[str, Any]) -> Iterator[SourceRow | Broken]:
     """pandas' own JSON, `{"text": {"0": ..., "1": ...}}`; otherwise the object is the one row."""
     if all(isinstance(column, dict) and all(key.isdigit() for key in column) for column in scalars.values()):
         keys = sorted({key for column in scalars.values() for key in column}, key=int)
         for key in keys:
-            yield Row({name: column.get(key) for name, column in scalars.items()}, 1)
+            yield SourceRow({name: column.get(key) for name, column in scalars.items()}, 1)
     else:
-        yield Row(scalars, 1)
+        yield SourceRow(scalars, 1)

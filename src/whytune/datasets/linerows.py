@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from whytune.datasets.encoding import LONGEST_LINE, TextFile, damage, examine, lines
-from whytune.datasets.spec import Broken, Row
+from whytune.datasets.spec import Broken, SourceRow
 from whytune.errors import DataError
 
 _OPEN = re.compile(r"(?:<s>\s*)?(?:\[INST\]|<INST>)", re.IGNORECASE)
-_TURN = re.compile(r"(?:\[INST\]|<INST>)(.*?)(?:\[/INST\]|</INST>)(.*?)(?=(?:<s>\s*)?(?:\[INST\]|<INST>)|$)", re.IGNORECASE | re.DOTALL)
+_TURN = re.compile(
+    r"(?:\[INST\]|<INST>)(.*?)(?:\[/INST\]|</INST>)(.*?)(?=(?:<s>\s*)?(?:\[INST\]|<INST>)|$)",
+    re.IGNORECASE | re.DOTALL,
+)
 _SYSTEM = re.compile(r"<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 _ENDS = re.compile(r"</?s>")
 LONGEST_RECORD = 2000
@@ -42,7 +45,7 @@ def turns(text: str) -> list[tuple[str, str]]:
     return said
 
 
-def instruction_rows(file: TextFile) -> Iterator[Row | Broken]:
+def instruction_rows(file: TextFile) -> Iterator[SourceRow | Broken]:
     """One record from one opening tag at the start of a line to the next. A first line without a tag is a header."""
     begin, record = 0, list[str]()
     with file.open() as stream:
@@ -56,20 +59,23 @@ def instruction_rows(file: TextFile) -> Iterator[Row | Broken]:
             elif record and len(record) < LONGEST_RECORD:
                 record.append(line)
             elif line.strip() and number > 1:
-                yield Broken(number, "stands before the first instruction tag" if not record else "the record is too long")
+                yield Broken(
+                    number,
+                    "stands before the first instruction tag" if not record else "the record is too long",
+                )
     if record:
         yield _record(begin, record)
 
 
-def _record(begin: int, record: list[str]) -> Row | Broken:
+def _record(begin: int, record: list[str]) -> SourceRow | Broken:
     text = "".join(record).strip()
     if text.startswith('"') and text.endswith('"') and len(text) > 1:
         text = text[1:-1].replace('""', '"')
     why = damage(text)
-    return Broken(begin, why) if why else Row({"text": text}, begin)
+    return Broken(begin, why) if why else SourceRow({"text": text}, begin)
 
 
-def text_rows(file: TextFile) -> Iterator[Row | Broken]:
+def text_rows(file: TextFile) -> Iterator[SourceRow | Broken]:
     """One text a line; blank lines count, because a parallel file counts them too."""
     with file.open() as stream:
         for number, line in lines(stream):
@@ -77,10 +83,10 @@ def text_rows(file: TextFile) -> Iterator[Row | Broken]:
                 yield Broken(number, f"the line is longer than {LONGEST_LINE >> 20} million characters")
             else:
                 why = damage(line)
-                yield Broken(number, why) if why else Row({"text": line.rstrip("\r\n")}, number)
+                yield Broken(number, why) if why else SourceRow({"text": line.rstrip("\r\n")}, number)
 
 
-def parallel_rows(file: TextFile, labels: TextFile) -> Iterator[Row | Broken]:
+def parallel_rows(file: TextFile, labels: TextFile) -> Iterator[SourceRow | Broken]:
     """Texts with the label of the same line. Files of different length are refused: every row after a slip is wrong."""
     texts, marks = _count(file), _count(labels)
     if texts != marks:
@@ -97,7 +103,7 @@ def parallel_rows(file: TextFile, labels: TextFile) -> Iterator[Row | Broken]:
             elif label is None or damage(label):
                 yield Broken(row.line, f"its label in {labels.name} cannot be read")
             else:
-                yield Row({**row.values, "label": label.strip()}, row.line)
+                yield SourceRow({**row.values, "label": label.strip()}, row.line)
 
 
 def _count(file: TextFile) -> int:
@@ -137,7 +143,9 @@ def label_names(path: Path) -> dict[str, str]:
             problems.append(f"line {number}: no number and name in {line.strip()[:60]!r}")
     if problems or not names:
         raise DataError(
-            f"{path} is not a mapping of label numbers to names", problems=problems[:20], next="write `0<tab>negative`, one a line"
+            f"{path} is not a mapping of label numbers to names",
+            problems=problems[:20],
+            next="write `0<tab>negative`, one a line",
         )
     return names
 
@@ -151,7 +159,11 @@ def neighbours(path: Path) -> tuple[Path | None, Path | None]:
     match = re.fullmatch(r"(.*?)[_.-]?(texts?|sentences?|inputs?)", stem)
     labels = mapping = None
     if match and path.parent.is_dir():
-        wanted = {f"{match.group(1)}{join}{word}" for join in ("_", "-", ".", "") for word in ("labels", "label", "targets")}
+        wanted = {
+            f"{match.group(1)}{join}{word}"
+            for join in ("_", "-", ".", "")
+            for word in ("labels", "label", "targets")
+        }
         for other in sorted(path.parent.iterdir()):
             if other.suffix.lower() in (".txt", ".tsv", ".lst", "") and other.stem.lower().lstrip("_-.") in {
                 name.lstrip("_-.") for name in wanted

@@ -109,7 +109,9 @@ def _table(table: Any) -> str:
         cells: list[str] = []
         seen: list[Any] = []
         for cell in row.cells:
-            if any(cell._tc is other for other in seen):  # a merged cell is given once for each column it spans
+            if any(
+                cell._tc is other for other in seen
+            ):  # a merged cell is given once for each column it spans
                 continue
             seen.append(cell._tc)
             cells.append(re.sub(r"\s+", " ", str(cell.text)).strip())

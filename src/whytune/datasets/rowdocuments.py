@@ -29,7 +29,9 @@ class RowText(NamedTuple):
     origin: Origin
 
 
-def row_documents(path: Path, title: str = "", text: str = "", encoding: str = "") -> Iterator[RowText | Removal]:
+def row_documents(
+    path: Path, title: str = "", text: str = "", encoding: str = ""
+) -> Iterator[RowText | Removal]:
     """A text for each row that holds anything. Raises DataError for columns that are not there."""
     file, rows = rows_of(path, encoding)
     head: list[dict[str, Any]] = []
@@ -46,7 +48,11 @@ def row_documents(path: Path, title: str = "", text: str = "", encoding: str = "
             problems.append(f"no column {name!r}" + (f"; did you mean {near!r}?" if near else ""))
     if problems or not columns:
         listed = f"the columns there are: {', '.join(columns)}" if columns else "no row can be read"
-        raise DataError(f"{path} cannot be read as documents", problems=[*problems, listed], next="name columns that are there")
+        raise DataError(
+            f"{path} cannot be read as documents",
+            problems=[*problems, listed],
+            next="name columns that are there",
+        )
     title = title or _title(head, columns)
     text = text or _text(head, columns, title)
     for row in rows():
@@ -56,7 +62,9 @@ def row_documents(path: Path, title: str = "", text: str = "", encoding: str = "
             continue
         body = plain(row.values.get(text)) if text else _sentences(row.values)
         if not body:
-            yield Removal(reason="empty", origin=origin, detail=f"{text!r} is empty" if text else "every cell is empty")
+            yield Removal(
+                reason="empty", origin=origin, detail=f"{text!r} is empty" if text else "every cell is empty"
+            )
             continue
         yield RowText(plain(row.values.get(title)) or f"{path.stem}, row {row.line}", body, origin)
 

@@ -203,13 +203,18 @@ def _span(span: Any, text: str) -> tuple[int, str, str]:
     if not name or not isinstance(start, int) or not isinstance(end, int):
         raise Unfit("unreadable", f"a span without name, start or end: {clip(str(span), 60)}")
     if not 0 <= start < end <= len(text):
-        raise Unfit("unreadable", f"the span of {name!r}, {start} to {end}, lies outside the text of {len(text)} characters")
+        raise Unfit(
+            "unreadable",
+            f"the span of {name!r}, {start} to {end}, lies outside the text of {len(text)} characters",
+        )
     return start, name, printable(text[start:end]).strip()
 
 
 def _chunks(values: Mapping[str, Any], guess: Guess) -> Draft:
     parts = look(values, guess.input)
-    if not isinstance(parts, list) or not all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in parts):
+    if not isinstance(parts, list) or not all(
+        isinstance(part, dict) and isinstance(part.get("text"), str) for part in parts
+    ):
         raise Unfit("unreadable", f"{guess.input!r} is not a list of chunks with text")
     text = printable("".join(part["text"] for part in parts)).strip()
     if not text:

@@ -85,7 +85,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SourceRow:
     """One source row: its values by column, and where it stands. line counts from 1; start and end are characters."""
 
     values: dict[str, Any]

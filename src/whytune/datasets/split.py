@@ -52,6 +52,15 @@ class Built:
         return dict(sorted(Counter(removal.reason for removal in self.removals).items()))
 
 
+@dataclass(frozen=True)
+class _Rules:
+    """What decides where a row goes."""
+
+    plan: SplitPlan
+    task: Task
+    before: Mapping[str, SplitName]
+
+
 def build(
     examples: Sequence[Example],
     plan: SplitPlan,
@@ -87,10 +96,11 @@ def build(
         if id(kept_before_near[first]) in position and id(kept_before_near[second]) in position
     ]
     progress.phase("splitting", len(kept), "rows")
-    rows, components = _assign(kept, joined, plan, task, before, removals)
+    families = _families(kept, joined)
+    rows = _assign(kept, families, _Rules(plan, task, before), removals)
     rows, purged, last = _purge(rows, plan, before, removals)
     progress.advance(len(kept))
-    _whole(rows, plan, components)
+    _whole(rows, len(families))
     rows.sort(key=lambda row: row[0].id)
     test = sum(1 for _, split in rows if split == "test")
     certificate = Certificate(
@@ -99,11 +109,15 @@ def build(
         near=last.rows("near"),
         purged=purged,
         pairs_verified=len(pairs) + last.pairs,
-        components=components,
-        method=_METHOD.format(near=plan.near) if plan.near else "exact: same normalised input; groups: declared; near-duplicates not looked for",
+        components=len(families),
+        method=_METHOD.format(near=plan.near)
+        if plan.near
+        else "exact: same normalised input; groups: declared; near-duplicates not looked for",
         smallest_provable_difference=power(test) if power else None,
     )
-    labels = tuple(sorted({example.target_text for example, _ in rows})) if task.constraint == "labels" else ()
+    labels = (
+        tuple(sorted({example.target_text for example, _ in rows})) if task.constraint == "labels" else ()
+    )
     return Built(rows, removals, certificate, labels)
 
 
@@ -124,32 +138,40 @@ def _check_plan(plan: SplitPlan) -> None:
     if plan.limit < 0:
         problems.append(f"limit is {plan.limit}; it must be 0 (all rows) or more")
     if problems:
-        raise DataError("The split cannot be made as planned", problems=problems, next="change the shares, e.g. 0.6, 0.15, 0.25")
+        raise DataError(
+            "The split cannot be made as planned",
+            problems=problems,
+            next="change the shares, e.g. 0.6, 0.15, 0.25",
+        )
 
 
 def _enough(kept: list[Example], removals: list[Removal], task: Task, given: int) -> None:
     problems = []
     if len(kept) < FEWEST_ROWS:
-        problems.append(f"{len(kept)} usable rows are left of {given:,}; a split needs at least {FEWEST_ROWS}")
+        problems.append(
+            f"{len(kept)} usable rows are left of {given:,}; a split needs at least {FEWEST_ROWS}"
+        )
     labels = {example.target_text for example in kept}
     if task.constraint == "labels" and len(labels) == 1:
-        problems.append(f"every row has the same label, {next(iter(labels))!r}: there is nothing to choose between")
+        problems.append(
+            f"every row has the same label, {next(iter(labels))!r}: there is nothing to choose between"
+        )
     if not problems:
         return
     reasons = Counter(removal.reason for removal in removals)
-    problems += [f"{count:,} rows were removed as {reason.replace('_', ' ')}" for reason, count in sorted(reasons.items())]
-    raise DataError("These rows do not make a dataset", problems=problems, next="bring more rows, or name the right columns")
+    problems += [
+        f"{count:,} rows were removed as {reason.replace('_', ' ')}"
+        for reason, count in sorted(reasons.items())
+    ]
+    raise DataError(
+        "These rows do not make a dataset",
+        problems=problems,
+        next="bring more rows, or name the right columns",
+    )
 
 
-def _assign(
-    kept: list[Example],
-    joined: Sequence[tuple[int, int]],
-    plan: SplitPlan,
-    task: Task,
-    before: Mapping[str, SplitName],
-    removals: list[Removal],
-) -> tuple[list[tuple[Example, SplitName]], int]:
-    """Families of rows by group, exact input and near-duplicates, and a split for each."""
+def _families(kept: list[Example], joined: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Rows that must not be parted: same group, same input, verified near-duplicates, and what these join."""
     families = Families(len(kept))
     first_of: dict[tuple[str, str], int] = {}
     for row, example in enumerate(kept):
@@ -161,24 +183,32 @@ def _assign(
     members: dict[int, list[int]] = {}
     for row in range(len(kept)):
         members.setdefault(families.of(row), []).append(row)
+    return list(members.values())
+
+
+def _assign(
+    kept: list[Example], families: Sequence[list[int]], rules: _Rules, removals: list[Removal]
+) -> list[tuple[Example, SplitName]]:
+    """A split for each family; what an earlier version decided stays."""
+    before = rules.before
     components: list[Component] = []
     rows: list[tuple[Example, SplitName]] = []
-    for family in members.values():
+    for family in families:
         known = {before[kept[row].id] for row in family if kept[row].id in before}
         if "test" in known and len(known) > 1:
             rows += _bridge([kept[row] for row in family], before, removals)
-            continue
-        fixed: SplitName | None = "train" if len(known) > 1 else next(iter(known), None)
-        if len(known) > 1:
+        elif len(known) > 1:
             # Train and dev of an earlier version in one family: each row stays where it was, new ones go to train.
-            for split in ("train", "dev"):
-                part = [row for row in family if before.get(kept[row].id, "train") == split]
-                components.append(_component(kept, part, task, "dev" if split == "dev" else "train"))
-            continue
-        components.append(_component(kept, family, task, fixed))
-    given = allocate(components, plan)
-    rows += [(kept[row], given[component.key]) for component in components for row in component.rows]
-    return rows, len(members)
+            dev = [row for row in family if before.get(kept[row].id) == "dev"]
+            train = [row for row in family if before.get(kept[row].id) != "dev"]
+            components += [
+                _component(kept, dev, rules.task, "dev"),
+                _component(kept, train, rules.task, "train"),
+            ]
+        else:
+            components.append(_component(kept, family, rules.task, next(iter(known), None)))
+    given = allocate(components, rules.plan)
+    return rows + [(kept[row], given[component.key]) for component in components for row in component.rows]
 
 
 def _component(kept: list[Example], family: list[int], task: Task, fixed: SplitName | None) -> Component:
@@ -194,13 +224,21 @@ def _bridge(
     for example in family:
         if example.id not in before:
             removals.append(
-                Removal(reason="leak", origin=example.origin, witness=witness, detail="belongs to rows of both train and test")
+                Removal(
+                    reason="leak",
+                    origin=example.origin,
+                    witness=witness,
+                    detail="belongs to rows of both train and test",
+                )
             )
     return [(example, before[example.id]) for example in family if example.id in before]
 
 
 def _purge(
-    rows: list[tuple[Example, SplitName]], plan: SplitPlan, before: Mapping[str, SplitName], removals: list[Removal]
+    rows: list[tuple[Example, SplitName]],
+    plan: SplitPlan,
+    before: Mapping[str, SplitName],
+    removals: list[Removal],
 ) -> tuple[list[tuple[Example, SplitName]], int, Overlaps]:
     """Takes out what still overlaps until nothing does: the row of train or dev, unless only the test row is new."""
     purged = 0
@@ -217,15 +255,24 @@ def _purge(
             gone[overlap.test if only_test_is_new else overlap.other] = overlap
         for row, overlap in gone.items():
             witness = rows[overlap.other if row == overlap.test else overlap.test][0].id
-            told = {"group": "the same group", "exact": "the same input", "near": f"{overlap.similarity:.0%} alike"}[overlap.kind]
+            told = {
+                "group": "the same group",
+                "exact": "the same input",
+                "near": f"{overlap.similarity:.0%} alike",
+            }[overlap.kind]
             removals.append(
-                Removal(reason="leak", origin=rows[row][0].origin, witness=witness, detail=f"{told} across test and {rows[overlap.other][1]}")
+                Removal(
+                    reason="leak",
+                    origin=rows[row][0].origin,
+                    witness=witness,
+                    detail=f"{told} across test and {rows[overlap.other][1]}",
+                )
             )
         purged += len(gone)
         rows = [row for position, row in enumerate(rows) if position not in gone]
 
 
-def _whole(rows: Sequence[tuple[Example, SplitName]], plan: SplitPlan, components: int) -> None:
+def _whole(rows: Sequence[tuple[Example, SplitName]], components: int) -> None:
     counts = Counter(split for _, split in rows)
     problems = [f"{name} would hold no rows" for name in SPLITS if not counts[name]]
     if problems:

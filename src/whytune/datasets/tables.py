@@ -6,20 +6,23 @@ A row with too many or too few cells, or a quotation mark that is never closed, 
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import re
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from whytune.datasets.encoding import LONGEST_LINE, TextFile, damage, lines
-from whytune.datasets.spec import Broken, Row
+from whytune.datasets.spec import Broken, SourceRow
 from whytune.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
 MOST_LINES_OF_A_ROW = 1000
 MOST_RECOVERIES = 50
+_LOOKED_AT = 60
+"""Records looked at to tell delimiter and header."""
 # The csv module keeps one limit for the whole process; its default, 128 KiB, is shorter than many an article.
 csv.field_size_limit(LONGEST_LINE)
 
@@ -27,14 +30,14 @@ csv.field_size_limit(LONGEST_LINE)
 class _Records:
     """Raw CSV records with their first line; able to go back to the line after a quotation mark that is never closed."""
 
-    def __init__(self, file: TextFile, delimiter: str) -> None:
-        self._source = lines(file.open())
+    def __init__(self, stream: io.TextIOBase, name: str, delimiter: str) -> None:
+        self._source = lines(stream)
         self._delimiter = delimiter
         self._again: deque[tuple[int, str]] = deque()
         self._taken: list[tuple[int, str]] = []
         self._ended = False
         self._recoveries = 0
-        self._name = file.name
+        self._name = name
 
     def _feed(self) -> Iterator[str]:
         while True:
@@ -92,8 +95,9 @@ class _Records:
         self._again.extendleft(reversed(self._taken[1:]))
 
 
-def header_of(cells: list[str]) -> tuple[list[str], bool]:
-    """Column names, and whether the first record is a header at all: names are short, distinct and not numbers."""
+def header_of(cells: list[str], below: Sequence[list[str]] = ()) -> tuple[list[str], bool]:
+    """Column names, and whether the first record is a header at all: names are short, distinct, not numbers, and do not
+    stand again below themselves (a first record whose label comes again is a row)."""
     names = [cell.strip() for cell in cells]
     while len(names) > 1 and not names[-1]:
         names.pop()
@@ -103,6 +107,11 @@ def header_of(cells: list[str]) -> tuple[list[str], bool]:
         and len(set(filled)) == len(filled)
         and all(len(name) <= 60 and not re.fullmatch(r"[-+\d.,%]+", name) for name in filled)
         and not any(name.endswith((".", "?", "!")) and " " in name for name in filled)
+        and not any(
+            row != cells
+            and any(here and here == cell.strip() for here, cell in zip(names, row, strict=False))
+            for row in below
+        )
     )
     if not looks:
         return [f"column{i}" for i in range(1, len(names) + 1)], False
@@ -120,9 +129,10 @@ def delimiter_of(file: TextFile) -> tuple[str, str]:
     best = (0.0, 0, ",")
     for delimiter in DELIMITERS:
         widths: Counter[int] = Counter()
-        for _, cells in itertools.islice(_Records(file, delimiter), 60):
-            if isinstance(cells, list) and cells:
-                widths[len(cells)] += 1
+        with file.open() as stream:
+            for _, cells in itertools.islice(_Records(stream, file.name, delimiter), _LOOKED_AT):
+                if isinstance(cells, list) and cells:
+                    widths[len(cells)] += 1
         if not widths:
             continue
         width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
@@ -131,33 +141,46 @@ def delimiter_of(file: TextFile) -> tuple[str, str]:
             best = (share, width, delimiter)
     share, width, delimiter = best
     name = {"\t": "tab"}.get(delimiter, repr(delimiter))
-    return delimiter, f"{name} cuts {share:.0%} of the first rows into {width} cells" if width else "one column"
+    return (
+        delimiter,
+        f"{name} cuts {share:.0%} of the first rows into {width} cells" if width else "one column",
+    )
 
 
-def csv_rows(file: TextFile, delimiter: str) -> Iterator[Row | Broken]:
+def csv_rows(file: TextFile, delimiter: str) -> Iterator[SourceRow | Broken]:
     """Rows of a delimited file by column."""
-    records = iter(_Records(file, delimiter))
-    header: list[str] = []
-    for line, cells in records:
+    with file.open() as stream:
+        yield from _rows(iter(_Records(stream, file.name, delimiter)))
+
+
+def _rows(records: Iterator[tuple[int, list[str] | str]]) -> Iterator[SourceRow | Broken]:
+    first = list(itertools.islice(records, _LOOKED_AT))
+    whole = [cells for _, cells in first if isinstance(cells, list) and any(cell.strip() for cell in cells)]
+    if not whole:
+        yield from (Broken(line, cells) for line, cells in first if isinstance(cells, str))
+        return
+    header, named = header_of(whole[0], whole[1:])
+    for line, cells in itertools.chain(first, records):
         if isinstance(cells, str):
             yield Broken(line, cells)
             continue
         if not any(cell.strip() for cell in cells):
             continue
-        if not header:
-            header, named = header_of(cells)
-            if named:
-                continue
+        if named and cells is whole[0]:
+            continue
+        if named and cells == whole[0]:
+            yield Broken(line, "repeats the header")
+            continue
         if len(cells) > len(header) and not any(cells[len(header) :]):
             cells = cells[: len(header)]
         if len(cells) != len(header):
             yield Broken(line, f"has {len(cells)} cells where the header has {len(header)}")
             continue
         why = next((found for cell in cells if (found := damage(cell))), "")
-        yield Broken(line, why) if why else Row(dict(zip(header, cells, strict=True)), line)
+        yield Broken(line, why) if why else SourceRow(dict(zip(header, cells, strict=True)), line)
 
 
-def parquet_rows(path: Path) -> Iterator[Row | Broken]:
+def parquet_rows(path: Path) -> Iterator[SourceRow | Broken]:
     """Rows of a Parquet file, in batches; line is the row's number."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -168,9 +191,11 @@ def parquet_rows(path: Path) -> Iterator[Row | Broken]:
             for batch in file.iter_batches(batch_size=2048):
                 for values in batch.to_pylist():
                     line += 1
-                    yield Row(values, line)
+                    yield SourceRow(values, line)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} is not a whole Parquet file: {str(error)[:200]}", next="write or copy it again") from error
+        raise DataError(
+            f"{path} is not a whole Parquet file: {str(error)[:200]}", next="write or copy it again"
+        ) from error
 
 
 def parquet_names(path: Path, column: str) -> dict[str, str]:

@@ -50,11 +50,10 @@ class Flips:
     same: int
 
 
-def compare(
+def compare(  # noqa: PLR0917
     contenders: Sequence[Contender],
     protocol: Protocol,
     rule: AcceptanceRule,
-    *,
     examples: Sequence[Example],
     clusters: Mapping[str, str] | None = None,
     labels: tuple[str, ...] = (),

@@ -19,7 +19,7 @@ from whytune.stats import ordinal
 from whytune.stats.bootstrap import bca_of
 from whytune.stats.intervals import (
     FEW_ITEMS,
-    Estimate,
+    Bounded,
     cluster_numbers,
     clusters_said,
     mean_interval,
@@ -64,10 +64,10 @@ def measure(
 
 def interval_of(
     scorer: Scorer, values: Sequence[float], groups: Sequence[str] | None, confidence: float
-) -> Estimate:
+) -> Bounded:
     """The mean of the items' values with the interval that fits the metric."""
     if not values:
-        return Estimate(0.0, 0.0, 1.0, 0, 0, "no items")
+        return Bounded(0.0, 0.0, 1.0, 0, 0, "no items")
     if scorer.kind == "yes_no":
         return rate_interval(values, confidence, groups)
     return mean_interval(values, confidence, groups, SEED)
@@ -140,7 +140,7 @@ def positions(groups: Sequence[str] | None, n: int) -> list[np.ndarray]:
 
 def _over_all(
     name: str, scores: Sequence[Score], groups: Sequence[str] | None, confidence: float, pairs: LabelPairs
-) -> Estimate:
+) -> Bounded:
     n, places = len(scores), positions(groups, len(scores))
     shown = len(places) if groups is not None and len(places) < n else 0
     lowest, highest = (
@@ -149,7 +149,7 @@ def _over_all(
     )
     value = pairs.figure(name)
     if len(places) < FEW_ITEMS:
-        return Estimate(value, lowest, highest, n, shown, "one item or cluster: anything is possible")
+        return Bounded(value, lowest, highest, n, shown, "one item or cluster: anything is possible")
     low, high = bca_of(
         lambda rows: pairs.figure(name, rows), places, confidence, seed=SEED, resamples=RESAMPLES
     )
@@ -159,4 +159,4 @@ def _over_all(
         reach = wilson(0, len(places), confidence).high * (highest - lowest)
         low, high, method = value - reach, value + reach, "no spread, bounded by Wilson"
     method += clusters_said(len(places), n)
-    return Estimate(value, max(lowest, low), min(highest, high), n, shown, method)
+    return Bounded(value, max(lowest, low), min(highest, high), n, shown, method)

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
-from whytune.evaluation.words import STOPWORDS, folded, numbers, words
+from whytune.evaluation.words import NUMBER_WORDS, STOPWORDS, folded, numbers, words
 
 CHRF_ORDER = 6
 CHRF_BETA = 2.0
@@ -65,12 +65,12 @@ def compression(source: Sequence[str], said: Sequence[str]) -> float:
 
 
 def claims(text: str) -> list[str]:
-    """What can be checked by eye: the numbers and the names of a text, in order.
+    """What can be checked by eye: the numbers in digits and the names of a text, in order.
 
     A name is a word with a capital letter that is not the first of its sentence, or one all in capitals; scripts without
     capitals have numbers only.
     """
-    return [*numbers(text), *_names(text)]
+    return [*_digits(text), *_names(text)]
 
 
 def unsupported(sources: Sequence[str], answer: str) -> tuple[float, list[str]]:
@@ -81,6 +81,12 @@ def unsupported(sources: Sequence[str], answer: str) -> tuple[float, list[str]]:
     }
     strange = [claim for claim in said if claim not in known and not set(words(claim)) <= known]
     return (len(strange) / len(said) if said else 0.0), strange
+
+
+def _digits(text: str) -> list[str]:
+    """Numbers that are written in digits: "one" and "the two" claim nothing."""
+    spelled = Counter(NUMBER_WORDS[word] for word in words(text) if word in NUMBER_WORDS)
+    return list((Counter(numbers(text)) - spelled).elements())
 
 
 def _names(text: str) -> list[str]:
@@ -96,5 +102,7 @@ def _names(text: str) -> list[str]:
     return found
 
 
-def _runs(items: Sequence[Hashable], n: int) -> Counter[tuple[Hashable, ...]]:
-    return Counter(tuple(items[i : i + n]) for i in range(len(items) - n + 1))
+def _runs(items: Sequence[str], n: int) -> Counter[Hashable]:
+    """Runs of n neighbours: of words as tuples, of characters as strings, which count faster."""
+    runs = (items[i : i + n] for i in range(len(items) - n + 1))
+    return Counter(runs) if isinstance(items, str) else Counter(map(tuple, runs))

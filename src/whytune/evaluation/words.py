@@ -12,8 +12,10 @@ import re
 import unicodedata
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from itertools import groupby
 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_ASCII_WORD = re.compile("[A-Za-z0-9]+")
 _LATIN_MARKS = re.compile("[\u0300-\u036f]")
 _NUMBER = re.compile(
     r"(?P<clock>(?<![\d.:])\d{1,2}:\d{2}(?![\d:]))"
@@ -54,7 +56,7 @@ _FUNCTION_WORDS = STOPWORDS | NEGATIONS
 
 _TEENS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
     seventeen eighteen nineteen twenty"""
-_NUMBER_WORDS = {word: str(value) for value, word in enumerate(_TEENS.split())} | {
+NUMBER_WORDS = {word: str(value) for value, word in enumerate(_TEENS.split())} | {
     "thirty": "30",
     "forty": "40",
     "fifty": "50",
@@ -78,18 +80,18 @@ _ALIASES = {"eur": "euro", "usd": "dollar", "gbp": "pound", "yen": "yen", "ok": 
 @cache
 def _word_pattern() -> re.Pattern[str]:
     """Letters, digits and combining marks; `\\w` alone would cut Hindi words at their vowel signs."""
-    marks = "".join(
-        re.escape(chr(point))
-        for block in (
-            range(0x300, 0x1E00),
-            range(0x1E000, 0x1E950),
-            range(0xA600, 0xAC00),
-            range(0x11000, 0x11A00),
-        )
-        for point in block
-        if unicodedata.category(chr(point)).startswith("M")
-    )
+    marks = ""
+    for start, end in ((0x300, 0x1E00), (0xA600, 0xAC00), (0x11000, 0x11A00), (0x1E000, 0x1E950)):
+        for category, points in groupby(
+            range(start, end), key=lambda point: unicodedata.category(chr(point))[0]
+        ):
+            run = list(points)
+            marks += f"{chr(run[0])}-{chr(run[-1])}" if category == "M" else ""
     return re.compile(rf"(?![{marks}])[{_UNSPACED}][{marks}]*|(?:[^\W_{_UNSPACED}][{marks}]*)+")
+
+
+def _cut(plain: str) -> list[str]:
+    return (_ASCII_WORD if plain.isascii() else _word_pattern()).findall(plain)
 
 
 def folded(text: str) -> str:
@@ -102,7 +104,7 @@ def folded(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Runs of letters and digits of the folded text, in order."""
-    return _word_pattern().findall(folded(text))
+    return _cut(folded(text))
 
 
 def squeezed(text: str) -> str:
@@ -165,8 +167,8 @@ def stem(word: str) -> str:
 
 
 def _stems(text: str) -> list[str]:
-    found = _word_pattern().findall(text)
-    return [_NUMBER_WORDS.get(word) or (word if word in _FUNCTION_WORDS else stem(word)) for word in found]
+    found = _cut(text)
+    return [NUMBER_WORDS.get(word) or (word if word in _FUNCTION_WORDS else stem(word)) for word in found]
 
 
 def _values(match: re.Match[str], negative: bool) -> list[str]:

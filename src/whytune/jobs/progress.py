@@ -78,8 +78,9 @@ class Pace:
         """Units a second; None while nothing can be said."""
         points = list(self._points)
         now = self._clock()
-        if now - points[-1][0] > self._window / self.POINTS:
-            points.append((now, self.done))
+        if now - points[-1][0] > self._window:
+            # Nothing for a whole window: a stall, which a median would not see.
+            return (self.done - points[0][1]) / (now - points[0][0]) if self.done else None
         slopes = [
             (later[1] - earlier[1]) / (later[0] - earlier[0])
             for place, earlier in enumerate(points)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -50,3 +51,9 @@ class Record(Value):
         """`kind:` and the sha256 of the content."""
         content = self.model_dump(mode="json", exclude=set(self.UNHASHED) or None)
         return f"{self.KIND}:{digest(canonical_json(content))}"
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some fields changed. It computes its own id: pydantic would hand on the one already computed."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("id", None)
+        return copy

@@ -78,6 +78,11 @@ def points(value: float, graded: bool = False) -> str:
     return ("0.000" if graded else "0.0") if float(text) == 0 else text.replace("-", "−")
 
 
+def size(value: float, graded: bool = False) -> str:
+    """A difference without its sign, with its unit."""
+    return f"{abs(value):.3f}" if graded else f"{100 * abs(value):.1f} points"
+
+
 def point_span(measure: Measure, graded: bool = False) -> str:
     """The interval of a difference, rounded outwards."""
     ends = math.floor(measure.low * 1000 + 1e-6) / 1000, math.ceil(measure.high * 1000 - 1e-6) / 1000
@@ -117,10 +122,10 @@ def count(value: int) -> str:
 
 
 def odds(p: float) -> str:
-    """How often luck alone gives such a gap: `1 time in 32`."""
+    """How often luck alone gives such a gap: `1 in 32`."""
     if p >= 0.5:
         return "as often as not"
-    return "under 1 time in 1,000" if p < 0.001 else f"1 time in {max(2, round(1 / p)):,}"
+    return "under 1 in 1,000" if p < 0.001 else f"1 in {max(2, round(1 / p)):,}"
 
 
 def chance(p: float, alpha: float) -> str:
@@ -128,7 +133,7 @@ def chance(p: float, alpha: float) -> str:
     if p >= 0.5:
         return "such a gap is luck as often as not"
     proven = "" if p < alpha else ", so it is not proven"
-    return f"luck alone gives such a gap {odds(p)}{proven}"
+    return f"luck alone gives such a gap {odds(p).replace('1 in', '1 time in')}{proven}"
 
 
 def won_lost(comparison: Comparison) -> str:

@@ -34,7 +34,7 @@ STYLE = (
 def arms_svg(decision: Decision, *, width: int = 680, name: str = "arms") -> str:
     """Dot, whisker and bar for every arm. `name` makes ids unique where one page shows several."""
     narrow = width < 480
-    left, right, row, top = (8, 62, 40, 26) if narrow else (132, 70, 24, 26)
+    left, right, row, top = (18, 60, 40, 26) if narrow else (132, 70, 24, 26)
     low, high = _range(decision)
     height = top + row * len(decision.arms) + 20
 
@@ -58,7 +58,7 @@ def arms_svg(decision: Decision, *, width: int = 680, name: str = "arms") -> str
     )
     for at, arm in enumerate(decision.arms):
         y = top + row * at + (row - 12 if narrow else row / 2)
-        where = (left, y - 14, "start") if narrow else (left - 14, y + 4, "end")
+        where = (4, y - 14, "start") if narrow else (left - 14, y + 4, "end")
         parts.append(
             f'<text x="{where[0]}" y="{where[1]:.1f}" text-anchor="{where[2]}">{escape(plain(arm.title, 24))}</text>'
         )

@@ -27,7 +27,7 @@ class Interval(NamedTuple):
     high: float
 
 
-class Estimate(NamedTuple):
+class Bounded(NamedTuple):
     """A figure with its interval, and how the interval was made. clusters is 0 where items are independent."""
 
     value: float
@@ -36,6 +36,10 @@ class Estimate(NamedTuple):
     n: int
     clusters: int
     method: str
+
+
+Estimate = Bounded
+"""The same, under the name that other rooms use."""
 
 
 def normal_quantile(share: float) -> float:
@@ -84,14 +88,14 @@ def zero_failure_bound(n: int, confidence: float = 0.95) -> float:
 
 def rate_interval(
     scores: Sequence[float], confidence: float = 0.95, clusters: Sequence[Hashable] | None = None
-) -> Estimate:
+) -> Bounded:
     """The share of ones among scores of 0 and 1: Wilson, on the effective number of items where they are clustered."""
     values = np.asarray(scores, dtype=float)
     n, rate = len(values), float(values.mean()) if len(values) else 0.0
     sums = cluster_sums(values - rate, clusters)
     if clusters is None or len(sums) == n or len(sums) < FEW_ITEMS:
         low, high = score_interval(rate, n, normal_quantile((1 + confidence) / 2))
-        return Estimate(
+        return Bounded(
             rate, low, high, n, 0 if len(sums) == n else len(sums), "Wilson" + clusters_said(len(sums), n)
         )
     groups = len(sums)
@@ -100,7 +104,7 @@ def rate_interval(
     # Without spread, or with clusters that cancel, nothing is known about the dependence: assume it is complete.
     effective = min(float(n), spread / variance) if variance > 0 and spread > 0 else float(groups)
     low, high = score_interval(rate, effective, t_quantile((1 + confidence) / 2, groups - 1))
-    return Estimate(
+    return Bounded(
         rate, low, high, n, groups, "Wilson on the effective number of items" + clusters_said(groups, n)
     )
 
@@ -110,7 +114,7 @@ def mean_interval(
     confidence: float = 0.95,
     clusters: Sequence[Hashable] | None = None,
     seed: int = 17,
-) -> Estimate:
+) -> Bounded:
     """The mean of graded scores between 0 and 1: BCa bootstrap; cluster-robust t where items are clustered."""
     values = np.asarray(scores, dtype=float)
     n, mean = len(values), float(values.mean()) if len(values) else 0.0
@@ -121,7 +125,7 @@ def mean_interval(
     if n < FEW_ITEMS or error < 1e-12:
         # A score between 0 and 1 spreads at most as much as a yes/no of the same mean: Wilson is on the safe side.
         low, high = wilson(mean * groups, groups, confidence)
-        return Estimate(
+        return Bounded(
             mean,
             low,
             high,
@@ -136,7 +140,7 @@ def mean_interval(
         low, high = t_and_bca(values, confidence, seed)
         method = "BCa bootstrap and t, the wider end of each"
     shown = 0 if groups == n else groups
-    return Estimate(mean, max(0.0, low), min(1.0, high), n, shown, method + clusters_said(groups, n))
+    return Bounded(mean, max(0.0, low), min(1.0, high), n, shown, method + clusters_said(groups, n))
 
 
 def t_and_bca(values: np.ndarray, confidence: float, seed: int) -> Interval:
@@ -173,6 +177,7 @@ def cluster_numbers(clusters: Sequence[Hashable]) -> np.ndarray:
 
 
 def clusters_said(groups: int, n: int) -> str:
+    """What a `method` adds about its clusters: nothing, that there are few, or that there is only one."""
     if n in (groups, 0):
         return ""
     if groups == 1:

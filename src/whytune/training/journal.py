@@ -135,7 +135,7 @@ class Journal:
     def finish(self, facts: dict[str, Any]) -> None:
         """Says that the adapter is complete, and lets go of the checkpoints."""
         write_whole(self.folder / _DONE, json.dumps(facts, indent=1))
-        for old in self.folder.glob("checkpoint-*"):
+        for old in [*self.folder.glob("checkpoint-*"), *self.folder.glob(".saving*")]:
             shutil.rmtree(old)
 
     def finished(self) -> dict[str, Any] | None:

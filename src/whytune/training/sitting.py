@@ -7,6 +7,7 @@ SIGTERM with a checkpoint. Example: `sit(run, progress).best_step`.
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import threading
 import time
@@ -18,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 from whytune.answering.backends.models import Loaded
+from whytune.answering.backends.protocol import Backend
 from whytune.errors import TrainingError
 from whytune.jobs.progress import Progress
 from whytune.records.candidate import Checkpoint
@@ -27,8 +29,8 @@ from whytune.training.plan import Estimate, Proof, SampleRow, Trained, TrainingP
 from whytune.training.postflight import prove_moved, prove_reload, write_adapter
 from whytune.training.rows import PreparedRows, TrainingRow, sample
 
-Look = Callable[[Loaded], float]
-"""The task's metric on dev, higher is better; it is handed the live model and must leave its weights alone."""
+Look = Callable[[Backend], float]
+"""The task's metric on dev, higher is better, by a backend with the weights of this moment."""
 _SAMPLES = 3
 _RELOADED = 2
 """Rows whose logits are compared after the run."""
@@ -78,7 +80,8 @@ def sit(run: TrainingRun, progress: Progress) -> Trained:
         torch.set_num_threads(run.choices.threads)
     steps = run.steps
     progress.phase("training", len(steps), "steps")
-    progress.advance(run.journal.done_steps)
+    if run.journal.done_steps:
+        progress.advance(run.journal.done_steps)
     if run.journal.done_steps < len(steps):
         with _signals() as asked:
             _train(run, steps, progress, asked)
@@ -186,7 +189,7 @@ def _look(run: TrainingRun, step: int, epoch: float, pad: int, clock: Callable[[
     path: Any = run.choices.loss_path
     model = run.loaded.model.eval()
     dev_loss = mean_loss(model, run.held.rows, size=run.plan.recipe.batch_size, pad=pad, path=path)
-    metric = float(run.look(run.loaded)) if run.look else None
+    metric = _metric(run, run.look) if run.look else None
     model.train()
     before = max((look.step for look in run.journal.looks), default=0)
     return Checkpoint(
@@ -197,6 +200,27 @@ def _look(run: TrainingRun, step: int, epoch: float, pad: int, clock: Callable[[
         dev_metric=metric,
         seconds=clock(),
     )
+
+
+def _metric(run: TrainingRun, look: Look) -> float:
+    """By the same backend that will measure the finished adapter: saved, loaded and merged as it is then."""
+    import torch
+
+    from whytune.answering.backends.local import LocalBackend
+    from whytune.training.trl_seam import calm, unsaved
+
+    folder = run.journal.folder / ".saving-look"
+    threads = torch.get_num_threads()
+    try:
+        with calm():
+            run.loaded.model.save_pretrained(str(folder), save_embedding_layers=False)
+        backend = LocalBackend(run.plan.base, folder, run.choices.dtype, run.choices.threads)
+        return float(look(backend))
+    except OSError as error:
+        raise unsaved(error, run.journal.folder) from error
+    finally:
+        torch.set_num_threads(threads)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _result(

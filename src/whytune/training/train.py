@@ -32,7 +32,7 @@ def train(
 ) -> Trained:
     """Trains an adapter, or goes on with one. Every failed proof is told in one TrainingError.
 
-    look: the task's metric on dev at each checkpoint, by the live model (an `answering` Loaded); higher is better.
+    look: the task's metric on dev at each checkpoint, by a backend with the weights of that moment; higher is better.
     """
     quiet()
     _fit_to_train(plan, train)

@@ -160,7 +160,12 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
     def get_train_dataloader(self) -> DataLoader[Any]:
         """The rest of the schedule, a batch an item."""
         return DataLoader(
-            _Schedule(self._run, self._pad), batch_size=None, shuffle=False, collate_fn=_as_it_is
+            _Schedule(self._run, self._pad),
+            batch_size=None,
+            shuffle=False,
+            collate_fn=_as_it_is,
+            # A generator of its own: a loader draws a seed when it begins, which would shift the draws of dropout.
+            generator=torch.Generator(),
         )
 
     def compute_loss(

@@ -16,7 +16,7 @@ from whytune.records.data import (
 )  # fmt: skip
 from whytune.records.record import Value, canonical_json, digest
 from whytune.workspace.config import RetrievalSection
-from whytune.workspace.setup import located, spec
+from whytune.workspace.reading import located, spec
 
 if TYPE_CHECKING:
     from whytune.datasets.documents import Corpus

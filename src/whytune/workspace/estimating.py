@@ -47,16 +47,12 @@ def estimate(project: Project) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def training(project: Project) -> dict[str, Any]:
+def training(bench: Bench) -> dict[str, Any]:
     """Tokens, seconds and memory of training the closed-book adapter, from the rows as tokenised."""
     from whytune.training.estimate import estimate as estimate_training
-    from whytune.workspace.flow import Walk
     from whytune.workspace.learning import plan_for
 
-    walk = Walk(project, Silent())
-    walk.to("triage")
-    found = estimate_training(plan_for(walk.bench), walk.bench.split("train"), Silent())
-    return {**found.__dict__, "rows": len(walk.bench.split("train"))}
+    return dict(estimate_training(plan_for(bench), bench.split("train")).__dict__)
 
 
 def within_budget(project: Project, bench: Bench, arms: list[str]) -> None:
@@ -67,7 +63,7 @@ def within_budget(project: Project, bench: Bench, arms: list[str]) -> None:
     from whytune.training.estimate import estimate as estimate_training
     from whytune.workspace.learning import plan_for
 
-    seconds = estimate_training(plan_for(bench), bench.split("train"), Silent()).seconds * len(arms)
+    seconds = estimate_training(plan_for(bench), bench.split("train")).seconds * len(arms)
     money = seconds * prices.compute_hour / 3600
     problems = []
     if budget.hours and seconds > budget.hours * 3600:

@@ -30,7 +30,7 @@ BOXES = {
 }  # fmt: skip
 
 
-class Walk:
+class FlowRun:
     """One run of one project. Holds what later steps need of earlier ones."""
 
     def __init__(self, project: Project, progress: Progress, *, stop_at_gate: bool = True) -> None:

@@ -42,7 +42,7 @@ def adapter(bench: Bench, retrieval: Retrieval | None, progress: Progress) -> Ad
     with project.act("adapter.trained", read=[makings.base.id, makings.dataset.id]) as act:
         made = Adapter(
             base=makings.base.id, recipe=recipe, dataset=makings.dataset.id, prompt=prompt.id, retrieval=retrieval,
-            digest=project.workspace.store.put_folder(trained.folder), rows=trained.rows, rows_dropped=trained.rows_dropped,
+            digest=project.workspace.store.put_folder(trained.adapter_folder), rows=trained.rows, rows_dropped=trained.rows_dropped,
             trained_tokens=trained.trained_tokens, tokens=trained.tokens, seconds=trained.seconds, dtype=trained.dtype,
             best_step=trained.best_step, curve=trained.curve, versions=trained.versions,
         )  # fmt: skip

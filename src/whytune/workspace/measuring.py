@@ -98,10 +98,10 @@ class Bench:
         answers = self.answers(candidate, rows, progress)
         found = self.marked(candidate, rows, answers)
         store = self.project.workspace.store
+        kept = [answers[row.id] for row in rows if row.id in answers]
         made = found.record(
-            project=self.project.key, candidate=candidate.id, arm=candidate.arm, dataset=self.makings.dataset.id,
-            split=split, protocol=protocol, answers=store.put_pack([answers[row.id] for row in rows if row.id in answers], "answers"),
-            scores=store.put_pack(found.scores, "scores"),
+            candidate, self.makings.dataset, split, protocol=protocol,
+            answers=store.put_pack(kept, "answers"), scores=store.put_pack(found.scores, "scores"),
         )  # fmt: skip
         if made.id not in {known.id for known in self.project.records(Trial)}:
             act_name = "trial.measured" if split == "test" else "dev.measured"

@@ -161,7 +161,7 @@ class Project:
         if until and until not in flow.STEPS:
             raise UsageError(f"There is no step {until!r}", next=f"choose one of: {', '.join(flow.STEPS)}")
         with self.workspace.store.lock(self.key):
-            flow.Walk(self, progress or Silent(), stop_at_gate=stop_at_gate).to(until or flow.STEPS[-1])
+            flow.FlowRun(self, progress or Silent(), stop_at_gate=stop_at_gate).to(until or flow.STEPS[-1])
 
     def status(self) -> Status:
         """Where each step stands and what to do next; reads records only."""
@@ -177,9 +177,12 @@ class Project:
 
     def training_estimate(self) -> dict[str, Any]:
         """What training would take, from the rows as they are tokenised."""
-        from whytune.workspace.estimating import training
+        from whytune.workspace import estimating, flow
 
-        return training(self)
+        with self.workspace.store.lock(self.key):
+            walk = flow.FlowRun(self, Silent())
+            walk.to("triage")
+            return estimating.training(walk.bench)
 
     # The report
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from whytune.datasets.importing import sniff
-from whytune.datasets.spec import Guess, ReadSpec
+from whytune.datasets.spec import Guess
 from whytune.errors import SettingsError, UsageError
 from whytune.tasks import task_named
 from whytune.workspace import config
 from whytune.workspace.config import FILE, ProjectFile
 from whytune.workspace.project import Project
+from whytune.workspace.reading import spec
 from whytune.workspace.workspace import Workspace
 from whytune.workspace.writing import write_whole
 
 
 @dataclass(frozen=True)
-class Draft:
+class NewProject:
     """A project about to be written, and how its data was understood."""
 
     folder: Path
@@ -54,26 +54,7 @@ class Draft:
         return told
 
 
-def located(folder: Path, name: str) -> Path:
-    """A path of `whytune.toml` from the project's folder, which need not be there yet."""
-    return Path(os.path.normpath(folder / Path(name).expanduser()))
-
-
-def spec(file: ProjectFile, folder: Path) -> ReadSpec:
-    """What the importer is told."""
-    data = file.data
-
-    def place(name: str) -> Path | None:
-        return located(folder, name) if name else None
-
-    return ReadSpec(
-        paths=tuple(located(folder, path) for path in data.from_), task=file.task, format=data.format, input=data.input,
-        target=data.target, group=data.group, evidence=data.evidence, labels_file=place(data.labels_file),
-        mapping_file=place(data.mapping_file), encoding=data.encoding,
-    )  # fmt: skip
-
-
-def draft(raw: dict[str, Any], folder: Path) -> Draft:
+def draft(raw: dict[str, Any], folder: Path) -> NewProject:
     """Check what was asked for and look at the data; nothing is written. Raises with every mistake at once."""
     task = task_named(raw["task"])
     folder = folder.resolve()
@@ -96,10 +77,10 @@ def draft(raw: dict[str, Any], folder: Path) -> Draft:
     first = sniff(spec(file, folder))
     guessed = {"input": first.input, "target": first.target, "group": first.group, "evidence": first.evidence, "format": first.format}
     filled = {name: getattr(file.data, name) or value for name, value in guessed.items()}
-    return Draft(folder, file.model_copy(update={"data": file.data.model_copy(update=filled)}), (first,))
+    return NewProject(folder, file.model_copy(update={"data": file.data.model_copy(update=filled)}), (first,))
 
 
-def create(drafted: Draft) -> Project:
+def create(drafted: NewProject) -> Project:
     """Write the folder and its file, and register it; the workspace is made where there is none yet."""
     room = Workspace.open(drafted.folder.parent, create=True)
     drafted.folder.mkdir(parents=True, exist_ok=True)

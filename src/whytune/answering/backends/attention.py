@@ -1,8 +1,9 @@
 """Attention over a prompt prefix that many answers share and that is kept once, however many rows are answered.
 
 The keys and values of the prefix have batch size one; every row keeps only what is its own. The two parts are joined
-by their log-sum-exp, which is the same softmax. Registered with transformers under `NAME`; a model that cannot be run
-this way is noticed by `generation.fits` and run in the library's own way.
+by their log-sum-exp, which is the same softmax. Tokens of all rows go through the model behind one another, so that
+padding costs nothing outside attention. Registered with transformers under `NAME`; a model that cannot be run this way
+is noticed by `generation.Runner` and run in the library's own way.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.nn import functional
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache
 
@@ -28,51 +28,64 @@ class Prefix:
 
 @dataclass
 class Pass:
-    """What one pass through the model needs in every layer: the prefix, and the mask folded over grouped heads."""
+    """One pass through the model: the new tokens of all slots behind one another, without padding.
 
+    slot, step and column say for every token whose it is, which of that slot's new tokens it is, and where its key
+    goes. mask, [slots, 1, steps, columns], is added to the slots' own scores; it has no say over the prefix.
+    """
+
+    slot: torch.Tensor
+    step: torch.Tensor
+    column: torch.Tensor
+    mask: torch.Tensor
     prefix: Prefix | None = None
     folded: dict[int, torch.Tensor] = field(default_factory=dict)
 
 
 class RowCache(Cache):  # type: ignore[misc]
-    """Keys and values of the rows' own tokens, in buffers that grow by half instead of by a copy for every token."""
+    """Keys and values of the slots' own tokens, in buffers that grow by half instead of by a copy for every token."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, slots: int, capacity: int) -> None:
         super().__init__(layers=[])
         self.capacity = capacity
-        self.length = 0
-        """Columns filled before this pass."""
+        self.lengths = [0] * slots
+        """Columns filled before this pass, for each slot."""
+        self.this: Pass | None = None
         self.buffers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def update(self, keys: torch.Tensor, values: torch.Tensor, layer_idx: int, *args: Any, **kwargs: Any) -> Any:
-        end = self.length + keys.shape[2]
+        if self.this is None:
+            raise ValueError("a pass is set before the model runs")
+        columns = self.this.mask.shape[3]
         held = self.buffers.get(layer_idx)
-        if held is None or held[0].shape[2] < end:
-            self.capacity = max(self.capacity, end + end // 2 if held is not None else end)
+        if held is None or held[0].shape[2] < columns:
+            if columns > self.capacity:
+                self.capacity = columns + columns // 2
             held = (self._grown(keys, held and held[0]), self._grown(values, held and held[1]))
             self.buffers[layer_idx] = held
-        held[0][:, :, self.length : end] = keys
-        held[1][:, :, self.length : end] = values
-        return held[0][:, :, :end], held[1][:, :, :end]
+        held[0][self.this.slot, :, self.this.column] = keys[0].transpose(0, 1)
+        held[1][self.this.slot, :, self.this.column] = values[0].transpose(0, 1)
+        return held[0][:, :, :columns], held[1][:, :, :columns]
 
-    def keep(self, rows: torch.Tensor) -> None:
-        """Only these rows go on."""
+    def keep(self, slots: list[int], device: torch.device) -> None:
+        """Only these slots go on."""
+        chosen = torch.tensor(slots, device=device)
+        self.lengths = [self.lengths[slot] for slot in slots]
         for layer, (keys, values) in self.buffers.items():
-            self.buffers[layer] = (keys.index_select(0, rows), values.index_select(0, rows))
+            self.buffers[layer] = (keys.index_select(0, chosen), values.index_select(0, chosen))
 
     def get_seq_length(self, layer_idx: int = 0, *args: Any) -> int:
-        return self.length
+        return max(self.lengths)
 
     def _grown(self, like: torch.Tensor, held: torch.Tensor | None) -> torch.Tensor:
-        rows, heads, _, width = like.shape
         # Zeros, not whatever lay in memory: a masked column is multiplied by 0, and 0 times NaN is NaN.
-        grown = like.new_zeros(rows, heads, self.capacity, width)
+        grown = like.new_zeros(len(self.lengths), like.shape[1], self.capacity, like.shape[3])
         if held is not None:
-            grown[:, :, : self.length] = held[:, :, : self.length]
+            grown[:, :, : held.shape[2]] = held
         return grown
 
 
-def shared_prefix_attention(
+def shared_prefix_attention(  # noqa: PLR0917 - the library's signature
     module: Any,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -81,40 +94,36 @@ def shared_prefix_attention(
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention of [rows, heads, tokens, width] over the rows' own columns and the prefix of `whytune_pass`."""
+    """Attention of the packed tokens [1, heads, tokens, width] over their slot's columns and the prefix."""
     if kwargs.get("softcap") is not None or kwargs.get("s_aux") is not None:
         raise ValueError("attention with soft caps or sinks is left to the library")
     this: Pass = kwargs["whytune_pass"]
-    rows, heads, tokens, width = query.shape
-    groups = key.shape[1]
+    heads, tokens, width = query.shape[1:]
+    slots, groups, steps = key.shape[0], key.shape[1], this.mask.shape[2]
     fold = heads // groups
+    spread = query.new_zeros(slots, steps, heads, width)
+    spread[this.slot, this.step] = query[0].transpose(0, 1)
     # Query heads that share a key head are stacked along the tokens: no copy of keys for grouped heads.
-    stacked = query.reshape(rows, groups, fold * tokens, width)
-    mask = _folded(this, attention_mask, fold, tokens, query.dtype)
-    if this.prefix is None:
-        out = functional.scaled_dot_product_attention(stacked, key, value, attn_mask=mask, scale=scaling)
-    else:
-        own, own_weight = _attend(stacked, key, value, mask, scaling)
+    stacked = spread.transpose(1, 2).reshape(slots, groups, fold * steps, width)
+    own, own_weight = _attend(stacked, key, value, _folded(this, fold, query.dtype), scaling)
+    own = own.reshape(slots, groups, fold, steps, -1)[this.slot, :, :, this.step]
+    if this.prefix is not None:
         first_keys, first_values = this.prefix.layers[module.layer_idx]
-        joined = stacked.transpose(0, 1).reshape(1, groups, rows * fold * tokens, width)
+        joined = query.reshape(1, groups, fold * tokens, width)
         first, first_weight = _attend(joined, first_keys, first_values, None, scaling)
-        first = first.view(groups, rows, fold * tokens, -1).transpose(0, 1)
-        first_weight = first_weight.view(groups, rows, fold * tokens).transpose(0, 1)
+        first = first.reshape(groups, fold, tokens, -1).permute(2, 0, 1, 3)
+        first_weight = first_weight.reshape(groups, fold, tokens).permute(2, 0, 1)
+        own_weight = own_weight.reshape(slots, groups, fold, steps)[this.slot, :, :, this.step]
         share = torch.sigmoid(first_weight - own_weight).unsqueeze(-1)
-        out = torch.lerp(own.float(), first.float(), share).to(query.dtype)
-    out = out.reshape(rows, groups * fold, tokens, out.shape[-1])
-    return out.transpose(1, 2).contiguous(), None
+        own = torch.lerp(own.float(), first.float(), share).to(query.dtype)
+    return own.reshape(1, tokens, heads, own.shape[-1]), None
 
 
-def _folded(
-    this: Pass, mask: torch.Tensor | None, fold: int, tokens: int, dtype: torch.dtype
-) -> torch.Tensor | None:
-    if mask is None:
-        return None
+def _folded(this: Pass, fold: int, dtype: torch.dtype) -> torch.Tensor:
+    """The mask for stacked heads, made once a pass."""
     if fold not in this.folded:
-        numbers = mask if mask.dtype == dtype else mask.to(dtype)
-        repeated = numbers if tokens == 1 else numbers.repeat(1, 1, fold, 1)
-        this.folded[fold] = repeated.contiguous()
+        numbers = this.mask.to(dtype)
+        this.folded[fold] = numbers if numbers.shape[2] == 1 else numbers.repeat(1, 1, fold, 1)
     return this.folded[fold]
 
 

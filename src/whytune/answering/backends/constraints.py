@@ -2,7 +2,7 @@
 
 A `Grammar` serves one call, a `Walk` one answer. Tokens that leave no choice are handed back by `forced` and cost no
 pass through the model of their own. Ties go to the smaller token id, so the same logits give the same answer.
-Example: with labels "card arrival" and "card lost" the walk forces " card"'s tokens and asks the model once.
+Example: with labels "card arrival" and "card lost" the walk forces `card` and the model is asked once.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ class FreeGrammar:
 
 @dataclass
 class FreeWalk:
+    """One answer under the grammar of the same name."""
+
     encoder: Encoder
     stop_ids: frozenset[int]
     done: bool = False
@@ -153,6 +155,8 @@ class LabelGrammar:
 
 
 class LabelWalk:
+    """One answer under the grammar of the same name."""
+
     def __init__(self, root: _Node, stop_id: int) -> None:
         self.node = root
         self.stop_id = stop_id
@@ -200,7 +204,7 @@ class SchemaGrammar:
         self.stop_ids = stop_ids
         self.vocabulary = vocabulary
         self._matcher = llguidance.LLMatcher
-        self._tokens = _guidance_tokenizer(encoder.tokenizer, vocabulary, tuple(sorted(stop_ids)))
+        self._tokens = _guidance_tokenizer(encoder, vocabulary, tuple(sorted(stop_ids)))
         written = {**schema, "x-guidance": {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}}
         self._grammar = self._matcher.grammar_from_json_schema(json.dumps(written))
         problem = self._matcher.validate_grammar(self._grammar, self._tokens)
@@ -228,6 +232,8 @@ class SchemaGrammar:
 
 
 class SchemaWalk:
+    """One answer under the grammar of the same name."""
+
     def __init__(self, matcher: Any, encoder: Encoder, stop_ids: frozenset[int]) -> None:
         self.matcher = matcher
         self.encoder = encoder
@@ -260,15 +266,13 @@ class SchemaWalk:
         self.done = bool(self.matcher.is_stopped())
 
 
-_GUIDANCE: dict[tuple[int, int, tuple[int, ...]], tuple[Any, Any]] = {}
-
-
-def _guidance_tokenizer(tokenizer: Any, vocabulary: int, stop_ids: tuple[int, ...]) -> Any:
-    """Takes about a second to build, so it is kept, with the tokenizer it belongs to."""
+def _guidance_tokenizer(encoder: Encoder, vocabulary: int, stop_ids: tuple[int, ...]) -> Any:
+    """Takes about a second to build, so the encoder keeps it."""
     import llguidance.hf
 
-    key = (id(tokenizer), vocabulary, stop_ids)
-    if key not in _GUIDANCE:
-        built = llguidance.hf.from_tokenizer(tokenizer, n_vocab=vocabulary, eos_token=list(stop_ids))
-        _GUIDANCE[key] = (tokenizer, built)
-    return _GUIDANCE[key][1]
+    key = ("llguidance", vocabulary, stop_ids)
+    if key not in encoder.kept:
+        encoder.kept[key] = llguidance.hf.from_tokenizer(
+            encoder.tokenizer, n_vocab=vocabulary, eos_token=list(stop_ids)
+        )
+    return encoder.kept[key]

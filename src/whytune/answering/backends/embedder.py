@@ -3,7 +3,7 @@
 The bundled weights are known by their hash and read from safetensors only; nothing is fetched. A text longer than the
 model reads at once is embedded in parts, whose mean counts: nothing is cut off in silence. Same texts, same vectors.
 
-    Embedder().encode(["unpaid leave", "holiday without pay"]) @ ... -> cosine similarities
+    rows = Embedder().encode(["unpaid leave", "holiday without pay"]); rows[0] @ rows[1] -> their cosine
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ BATCH_TOKENS = 4096
 """Tokens of one batch, padding included."""
 INPUTS = 64
 """Texts of one request to a service."""
-LONG = 2_000
-"""Characters of a text from which it is handed to the tokenizer in its own turn, so that memory stays small."""
+MOUTHFUL = 200_000
+"""Characters that are handed to the tokenizer together, so that memory stays small."""
 Vectors = NDArray[np.float32]
 
 
@@ -135,7 +135,7 @@ def _load(folder: Path) -> tuple[Any, Any]:
 
 
 def _windows(tokenizer: Any, texts: Sequence[str]) -> tuple[list[int], list[list[int]]]:
-    """Token ids of every text, in windows; and whose they are. An empty text has one window of the two marks and a blank."""
+    """Token ids of every text, in windows; and whose they are."""
     owners: list[int] = []
     windows: list[list[int]] = []
     for start, end in _spans(texts):
@@ -157,7 +157,7 @@ def _spans(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     start = 0
     while start < len(texts):
         end, size = start + 1, len(texts[start])
-        while end < len(texts) and end - start < 512 and size + len(texts[end]) < 100 * LONG:
+        while end < len(texts) and end - start < 512 and size + len(texts[end]) < MOUTHFUL:
             size += len(texts[end])
             end += 1
         yield start, end

@@ -51,6 +51,8 @@ class Encoder:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
+        self.kept: dict[Any, Any] = {}
+        """What others build from the tokenizer at some cost and want to find again."""
         self.plain = not tokenizer.chat_template
         self.template: str = PLAIN_TEMPLATE if self.plain else tokenizer.chat_template
         if not isinstance(self.template, str):
@@ -140,7 +142,7 @@ class Encoder:
             shown = self._apply(
                 [{"role": "system", "content": "whytune-probe"}, {"role": "user", "content": "x"}], True
             )
-        except Exception:  # noqa: BLE001 - a template may raise whatever it likes; then it takes no system turn
+        except Exception:
             return False
         return "whytune-probe" in shown
 

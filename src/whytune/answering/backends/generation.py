@@ -1,6 +1,6 @@
 """Greedy answers for a batch of prompts that share a prefix; knows tokens and grammars, no chats and no records.
 
-The rows' own tokens go through the model together, padded on the right. Only the last position of a row meets the
+The rows' own tokens go through the model together, without padding. Only the last position of a row meets the
 output layer, and only the rows of it that a grammar allows. Finished rows leave the batch. Models whose attention is
 not the plain kind (windows that are exceeded, recurrent layers) are answered one row at a time in the library's way.
 """
@@ -71,11 +71,9 @@ class Runner:
 
     def prefix(self, ids: list[int]) -> Prefix:
         """The keys and values of the tokens that every prompt begins with."""
-        cache = RowCache(len(ids))
+        cache = RowCache(1, len(ids))
         for start in range(0, len(ids), _FORWARD_TOKENS // 4):
-            part = ids[start : start + _FORWARD_TOKENS // 4]
-            valid = torch.ones(1, start + len(part), dtype=torch.bool, device=self.device)
-            self._forward(torch.tensor([part], device=self.device), valid, [start], cache, None)
+            self._forward([ids[start : start + _FORWARD_TOKENS // 4]], [start], cache, None)
         layers = [cache.buffers[layer] for layer in sorted(cache.buffers)]
         return Prefix(list(ids), [(keys.contiguous(), values.contiguous()) for keys, values in layers])
 
@@ -105,13 +103,10 @@ class Runner:
 
     def _answer_together(self, live: list[Row], grammar: Grammar, prefix: Prefix | None) -> None:
         slots: list[Row | None] = list(live)
-        cache = RowCache(max(len(row.pending) for row in live) + 24)
-        valid = torch.zeros(len(slots), 0, dtype=torch.bool, device=self.device)
+        cache = RowCache(len(slots), max(len(row.pending) for row in live) + 24)
         while True:
-            hidden, valid = self._last_hidden(slots, valid, cache, prefix)
+            hidden = self._last_hidden(slots, cache, prefix)
             active = [(slot, row) for slot, row in enumerate(slots) if row is not None]
-            if len(active) < len(slots):
-                hidden = hidden[torch.tensor([slot for slot, _ in active], device=self.device)]
             tokens = grammar.choose(hidden, self.head, [row.walk for _, row in active])
             for (slot, row), token in zip(active, tokens, strict=True):
                 row.position += len(row.pending)
@@ -122,56 +117,57 @@ class Runner:
             if not left:
                 return
             if len(left) < _LEAVE * len(slots):
-                rows = torch.tensor(left, device=self.device)
-                cache.keep(rows)
-                valid = valid.index_select(0, rows)
+                cache.keep(left, self.device)
                 slots = [slots[slot] for slot in left]
 
-    def _last_hidden(
-        self, slots: Sequence[Row | None], valid: torch.Tensor, cache: RowCache, prefix: Prefix | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The last position's hidden state of every slot, after its pending tokens; and which columns are tokens."""
+    def _last_hidden(self, slots: Sequence[Row | None], cache: RowCache, prefix: Prefix | None) -> torch.Tensor:
+        """The hidden state after the pending tokens of every row that is still there, in the order of the slots."""
         pending = [row.pending if row is not None else [] for row in slots]
-        widest = max(len(ids) for ids in pending)
-        columns = max(1, _FORWARD_TOKENS // len(slots))
-        last: torch.Tensor | None = None
-        for start in range(0, widest, columns):
+        live = [slot for slot, ids in enumerate(pending) if ids]
+        columns = max(1, _FORWARD_TOKENS // len(live))
+        last: dict[int, torch.Tensor] = {}
+        for start in range(0, max(len(ids) for ids in pending), columns):
             part = [ids[start : start + columns] for ids in pending]
-            width = max(len(ids) for ids in part)
-            ids = torch.tensor([row + [0] * (width - len(row)) for row in part], device=self.device)
-            lengths = torch.tensor([len(row) for row in part], device=self.device)
-            here = torch.arange(width, device=self.device)[None, :] < lengths[:, None]
-            valid = torch.cat([valid, here], dim=1)
             first = [row.position + start if row is not None else 0 for row in slots]
-            hidden = self._forward(ids, valid, first, cache, prefix)
-            ends = hidden[torch.arange(len(part), device=self.device), (lengths - 1).clamp(min=0)]
-            last = ends if last is None else torch.where((lengths > 0)[:, None], ends, last)
-        if last is None:
-            raise ValueError("no row has anything to say")
-        return last, valid
+            hidden = self._forward(part, first, cache, prefix)
+            end = 0
+            for slot, ids in enumerate(part):
+                end += len(ids)
+                if ids:
+                    last[slot] = hidden[end - 1]
+        return torch.stack([last[slot] for slot in live])
 
     def _forward(
-        self, ids: torch.Tensor, valid: torch.Tensor, first: list[int], cache: RowCache, prefix: Prefix | None
+        self, new: list[list[int]], first: list[int], cache: RowCache, prefix: Prefix | None
     ) -> torch.Tensor:
-        rows, width = ids.shape
-        filled = valid.shape[1] - width
-        starts = torch.tensor(first, device=self.device)[:, None]
-        positions = starts + torch.arange(width, device=self.device)[None, :]
-        columns = torch.arange(valid.shape[1], device=self.device)
-        seen = valid[:, None, :] & (columns[None, None, :] <= (filled + torch.arange(width, device=self.device))[:, None])
-        # A padded position sees itself, so that no row of the softmax is empty; nobody sees it.
-        seen = seen | (columns[None, None, :] == (filled + torch.arange(width, device=self.device))[:, None])
+        """The new tokens of every slot, behind one another; hidden states [tokens, width] in that order."""
+        slot = [number for number, ids in enumerate(new) for _ in ids]
+        step = [number for ids in new for number in range(len(ids))]
+        column = [cache.lengths[number] + at for number, ids in enumerate(new) for at in range(len(ids))]
+        position = [first[number] + at for number, ids in enumerate(new) for at in range(len(ids))]
+        steps = torch.arange(max(len(ids) for ids in new), device=self.device)
+        lengths = torch.tensor(cache.lengths, device=self.device)
+        columns = torch.arange(max(column) + 1, device=self.device)
+        # A slot sees what it holds and its new tokens up to each one; places that stand for no token see that too,
+        # which keeps the softmax from being empty, and are never looked at.
+        seen = columns[None, None, :] <= lengths[:, None, None] + steps[None, :, None]
         mask = torch.zeros(seen.shape, dtype=self.model.dtype, device=self.device).masked_fill_(~seen, float("-inf"))
+        cache.this = Pass(
+            slot=torch.tensor(slot, device=self.device),
+            step=torch.tensor(step, device=self.device),
+            column=torch.tensor(column, device=self.device),
+            mask=mask.unsqueeze(1),
+            prefix=prefix,
+        )
         with torch.inference_mode():
             hidden: torch.Tensor = self.decoder(
-                input_ids=ids,
-                attention_mask=mask.unsqueeze(1),
-                position_ids=positions,
+                input_ids=torch.tensor([[token for ids in new for token in ids]], device=self.device),
+                position_ids=torch.tensor([position], device=self.device),
                 past_key_values=cache,
                 use_cache=True,
-                whytune_pass=Pass(prefix),
-            ).last_hidden_state
-        cache.length += width
+                whytune_pass=cache.this,
+            ).last_hidden_state[0]
+        cache.lengths = [held + len(ids) for held, ids in zip(cache.lengths, new, strict=True)]
         return hidden
 
     def _answer_alone(self, row: Row, grammar: Grammar, prefix: Prefix | None) -> None:
@@ -212,8 +208,7 @@ class Runner:
             with torch.inference_mode():
                 shared = self.prefix(probe[0][:5])
                 slots: list[Row | None] = [Row(ids[5:], _Endless(), 1, position=5) for ids in probe]
-                none = torch.zeros(2, 0, dtype=torch.bool, device=self.device)
-                ours, _ = self._last_hidden(slots, none, RowCache(4), shared)
+                ours = self._last_hidden(slots, RowCache(2, 4), shared)
             scale = torch.stack(usual).float().abs().max().clamp(min=1e-6)
             gap = (ours.float() - torch.stack(usual).float()).abs().max() / scale
             fits = bool(gap < (1e-3 if self.model.dtype == torch.float32 else 5e-2))
@@ -240,7 +235,7 @@ class _Endless:
         return ""
 
 
-def common_prefix(rows: Sequence[Sequence[int]]) -> int:
+def common_prefix(rows: Sequence[list[int]]) -> int:
     """How many tokens all rows begin with; at least one token of each row stays its own."""
     if not rows:
         return 0

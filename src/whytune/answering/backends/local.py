@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
+from whytune.answering.backends.attention import Prefix
 from whytune.answering.backends.constraints import Grammar, grammar_for
 from whytune.answering.backends.generation import Row, Runner, common_prefix, halving
-from whytune.answering.backends.attention import Prefix
 from whytune.answering.backends.machine import Machine, choose
 from whytune.answering.backends.models import Loaded, load
 from whytune.answering.backends.protocol import Chat, Completion, Constraint, OnBatch
@@ -95,6 +95,10 @@ class LocalBackend:
                 batch,
                 lambda item: on_batch([(item.number, _failed(item, "out of memory with this prompt alone"))]),
             )
+
+    def forget(self) -> None:
+        """Let go of the prefix kept from the last call."""
+        self._kept = None
 
     def _answer(
         self, batch: list[_Item], grammar: Grammar, limit: int, prefix: Prefix | None, each: float

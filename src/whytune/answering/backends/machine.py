@@ -59,6 +59,13 @@ def choose(dtype: str, threads: int, device: str = "auto") -> Machine:
     return Machine("cpu", chosen, best[chosen][1], measured)
 
 
+def describe() -> str:
+    """What answering would run on now, in words."""
+    found = choose("auto", 0)
+    name = torch.cuda.get_device_name() if found.device != "cpu" else "CPU"
+    return f"{name}, {found.dtype}, {found.threads} thread{'s' if found.threads > 1 else ''}"
+
+
 def _counts(most: int) -> list[int]:
     counts, number = [], 1
     while number < most:

@@ -106,7 +106,6 @@ def prepare_hub(repo_id: str, revision: str, cache: Path) -> Base:
             allow_patterns=_HUB_FILES,
             ignore_patterns=["*/*"],
             endpoint=os.environ.get("HF_ENDPOINT") or None,
-            tqdm_class=_silent_bar(),
         )
     except hub.HFValidationError as error:
         raise ModelError(f"{repo_id!r} is not a hub id: {error}", next="write it as owner/name") from error
@@ -289,17 +288,6 @@ def _calm() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-def _silent_bar() -> Any:
-    from tqdm.auto import tqdm
-
-    class Silent(tqdm):  # type: ignore[type-arg]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            kwargs.pop("name", None)
-            super().__init__(*args, **{**kwargs, "disable": True})
-
-    return Silent
 
 
 def _first_line(error: Exception) -> str:

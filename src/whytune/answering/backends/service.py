@@ -33,6 +33,8 @@ from whytune.errors import SettingsError, UnavailableError
 
 LARGEST = 32 * 1024 * 1024
 """Bytes of a whole answer."""
+DRIPPING = 10
+"""Times the timeout that a whole answer may take when bytes keep coming."""
 T = TypeVar("T")
 
 
@@ -188,7 +190,7 @@ class Service:
         method = "GET" if payload is None else "POST"
         try:
             # A service that sends a byte now and then is not silent, yet it may not take for ever.
-            async with asyncio.timeout(10 * self.timeout):
+            async with asyncio.timeout(DRIPPING * self.timeout):
                 async with client.stream(method, self.address(path), json=payload) as response:
                     if response.status_code != 200:
                         body = await _body(response)
@@ -200,7 +202,7 @@ class Service:
                     return Reply(objects_in([self._scrub(await _body(response))]), ended=True)
         except TimeoutError:
             raise Failure(
-                f"The endpoint took longer than {10 * self.timeout:g} seconds", retry=True
+                f"The endpoint took longer than {DRIPPING * self.timeout:g} seconds", retry=True
             ) from None
         except httpx.HTTPError as error:
             raise failure_of_connection(error, self.host, self.timeout) from error
