@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-
 # No deadline a property: a busy machine is not a failure.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

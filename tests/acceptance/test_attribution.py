@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.sample_decision import dev, usecase
+
 from whytune.acceptance.attribution import DevScores, attribute, noise_from
 from whytune.errors import NotProvenError
 from whytune.records.data import Finding

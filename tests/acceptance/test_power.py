@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.sample_decision import dataset, usecase
+
 from whytune.acceptance.power import power
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.sample_decision import dataset, usecase
+
 from whytune.acceptance.triage import ARMS, Facts, triage
 from whytune.records.project import Circumstances
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-
 from tests.sample_decision import (
     COSTS,
     SHARES,
@@ -19,6 +18,7 @@ from tests.sample_decision import (
     typical,
     usecase,
 )
+
 from whytune.acceptance.attribution import attribute
 from whytune.acceptance.decision import decide
 from whytune.acceptance.saying import VERDICTS

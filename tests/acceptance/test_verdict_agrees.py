@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-
 from tests.sample_decision import dev, evidence, imprint, scored, usecase
+
 from whytune.acceptance.attribution import attribute
 from whytune.acceptance.decision import Evidence, decide, tabulate
 from whytune.acceptance.triage import ARMS, TRAINED

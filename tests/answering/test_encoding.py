@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.tiny import build
+
 from whytune.answering.backends.encoding import Encoder
 from whytune.records.content import Message
 

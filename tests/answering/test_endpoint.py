@@ -15,9 +15,9 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from tests.answering.endpoint_server import KEY, serving
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.answering.endpoint_server import KEY, serving
 
 from whytune.answering.backends import failures, service
 from whytune.answering.backends.endpoint import EndpointBackend

@@ -31,7 +31,7 @@ def spend(monkeypatch: pytest.MonkeyPatch, milliseconds: dict[tuple[str, int], f
         (10.0, 9.5, 30.0, 20.0, "float32", 1),  # the second thread brings next to nothing
     ],
 )
-def test_the_fastest_is_taken(  # noqa: PLR0917
+def test_the_fastest_is_taken(
     monkeypatch: pytest.MonkeyPatch, fp1: float, fp2: float, bf1: float, bf2: float, dtype: str, threads: int
 ) -> None:
     spend(monkeypatch, {("float32", 1): fp1, ("float32", 2): fp2, ("bfloat16", 1): bf1, ("bfloat16", 2): bf2})

@@ -144,7 +144,7 @@ class TestHub:
             ("not a/valid/id", "main", "not a hub id"),
         ],
     )
-    def test_refusals(  # noqa: PLR0917
+    def test_refusals(
         self, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repo: str, revision: str, says: str
     ) -> None:
         with serving(copy) as hub:

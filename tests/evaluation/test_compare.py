@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.evaluation.answered import row, scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.evaluation.answered import row, scores
 
 from whytune.errors import DataError
 from whytune.evaluation.compare import Contender, compare, examples_to_show, flips

@@ -6,9 +6,9 @@ import json
 import math
 
 import pytest
-from tests.evaluation.answered import row, said
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.evaluation.answered import row, said
 
 from whytune.errors import UsageError
 from whytune.evaluation.scorers import (

@@ -6,8 +6,8 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-
 from tests.sample_decision import evidence, imprint, scored, typical, usecase
+
 from whytune.acceptance.decision import decide
 from whytune.records.candidate import Checkpoint
 from whytune.report.charts import arms_svg, curve_svg

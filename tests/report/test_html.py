@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.sample_decision import evidence, imprint, typical, usecase
+
 from whytune.acceptance.decision import decide
 from whytune.records.decision import Decision, Shown
 from whytune.report.html import html

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.sample_decision import dev, evidence, imprint, scored, typical, usecase
+
 from whytune.acceptance.attribution import attribute
 from whytune.acceptance.decision import decide
 from whytune.records.decision import Decision, Shown

@@ -6,8 +6,8 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.sample_decision import typical
+
 from whytune.records.decision import Shown
 from whytune.report.markdown import code, escaped, markdown
 from whytune.report.view import view

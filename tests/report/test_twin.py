@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-
 from tests.sample_decision import evidence, imprint, typical, usecase
+
 from whytune.acceptance.decision import decide
 from whytune.records.decision import Decision
 from whytune.report.twin import json_text, schema_text

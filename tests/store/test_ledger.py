@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.store.conftest import ANNA, rule
+from tests.store.test_records import tamper
 
 from whytune.errors import StoreError, TamperedError
 from whytune.records.ledger import Event
@@ -17,9 +19,6 @@ from whytune.records.project import AcceptanceRule
 from whytune.records.record import canonical_json
 from whytune.store.ledger import Entry
 from whytune.store.store import Store
-
-from tests.store.conftest import ANNA, rule
-from tests.store.test_records import tamper
 
 
 def fill(store: Store, n: int = 6) -> list[Event]:

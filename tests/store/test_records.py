@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.store.conftest import ANNA, rule
 
 from whytune.errors import NotFoundError, StoreError, TamperedError
 from whytune.records.candidate import Base
 from whytune.records.project import AcceptanceRule, UseCase
 from whytune.store.store import Store
-
-from tests.store.conftest import ANNA, rule
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 

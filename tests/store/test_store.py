@@ -12,14 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.store.conftest import ANNA, rule
+from tests.store.test_records import tamper
 
 from whytune.errors import LockedError, StoreError
 from whytune.records.project import AcceptanceRule
 from whytune.store import database
 from whytune.store.store import Store
-
-from tests.store.conftest import ANNA, rule
-from tests.store.test_records import tamper
 
 
 def test_a_store_is_made_once_and_opened_again(folder: Path) -> None:

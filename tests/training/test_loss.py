@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.training.conftest import RECIPE
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, GraniteConfig, GraniteForCausalLM
 
@@ -13,8 +14,6 @@ from whytune.records.candidate import Base
 from whytune.training import loss
 from whytune.training.rows import TrainingRow
 from whytune.training.trl_seam import adapt, calm
-
-from tests.training.conftest import RECIPE
 
 SYSTEM = tuple(range(10, 30))
 ROWS = [TrainingRow(f"r{n}", (*SYSTEM, *range(40, 43 + 5 * n), 7, 8, 2), 20 + 3 + 5 * n) for n in range(5)]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
+from tests.training.conftest import RECIPE, SYSTEM, rows
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from whytune.answering.backends.encoding import Encoder
@@ -18,8 +19,6 @@ from whytune.training.batches import looks, schedule
 from whytune.training.preflight import prove_rows
 from whytune.training.rows import prepare
 from whytune.training.trl_seam import Seam, SeamRun, adapt, calm
-
-from tests.training.conftest import RECIPE, SYSTEM, rows
 
 WEIGHTS: dict[str, Any] = {
     "rank": 2, "alpha": 32, "dropout": 0.4, "learning_rate": 0.002, "warmup": 0.5, "weight_decay": 0.5, "seed": 3,

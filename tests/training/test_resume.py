@@ -13,14 +13,13 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.training.conftest import rows
 
 from whytune.answering.backends.models import BUNDLED_PACKAGE, prepare_bundled
 from whytune.errors import TrainingError
 from whytune.jobs.progress import Silent
 from whytune.records.candidate import Base
 from whytune.training.train import train
-
-from tests.training.conftest import rows
 
 SCRIPT = Path(__file__).with_name("killed.py")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.training.conftest import LABELS, RECIPE, SYSTEM, build_model, rows
 from transformers import AutoTokenizer
 
 from whytune.answering.backends.encoding import Encoder
@@ -14,8 +15,6 @@ from whytune.records.content import BlobPart, Message
 from whytune.records.data import Example, Origin, Passage
 from whytune.training.preflight import prove_rows
 from whytune.training.rows import prepare, sample
-
-from tests.training.conftest import LABELS, RECIPE, SYSTEM, build_model, rows
 
 PROMPT = Prompt(system=SYSTEM)
 HERE = Origin(source="", file="rows.csv", line=7)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.training.conftest import RECIPE, SYSTEM, rows
+from tests.training.oracle import train_plainly
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from whytune.answering.backends.encoding import Encoder
@@ -25,9 +27,6 @@ from whytune.training.preflight import prove_adapter
 from whytune.training.rows import prepare
 from whytune.training.train import train
 from whytune.training.trl_seam import adapt, calm
-
-from tests.training.conftest import RECIPE, SYSTEM, rows
-from tests.training.oracle import train_plainly
 
 GOLDEN = [7.5512, 6.7074, 7.2310, 7.2942, 4.8821, 5.4302, 5.9603, 5.6203]
 

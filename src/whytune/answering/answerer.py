@@ -38,7 +38,7 @@ class Finder(Protocol):
 class Answerer:
     """Answers for one task by one backend. pool: training rows that shots may be taken from, never others."""
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         backend: Backend,
         task: Task,

@@ -6,6 +6,7 @@ On a terminal progress is a bar; elsewhere one line for each 10 %. Progress goes
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
@@ -112,4 +113,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def _plain(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
     return str(value)

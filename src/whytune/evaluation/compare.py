@@ -50,7 +50,7 @@ class Flips:
     same: int
 
 
-def compare(  # noqa: PLR0917
+def compare(
     contenders: Sequence[Contender],
     protocol: Protocol,
     rule: AcceptanceRule,

@@ -226,7 +226,7 @@ def write(file: ProjectFile) -> str:
         f"from = {toml_value(data.from_)}",
     ]
     said = {
-        "format": "csv, tsv, json, jsonl, parquet, parallel, inst; empty: guessed",
+        "format": "csv, tsv, json, jsonl, parquet, text, inst; empty: guessed",
         "encoding": "empty: guessed",
         "input": "column or field that the model is given; empty: guessed",
         "target": "column or field that it should answer",

@@ -5,21 +5,35 @@ Nothing is built twice: the version is known by its sources' hashes, how they ar
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whytune.errors import DataError, RefusedError
 from whytune.jobs.progress import Progress
 from whytune.records.data import (
-    Dataset, Document, Example, Finding, Passage, SplitName, Validation,
+    Dataset,
+    Document,
+    Example,
+    Finding,
+    Passage,
+    SplitName,
+    Validation,
 )  # fmt: skip
 from whytune.records.record import Value, canonical_json, digest
 from whytune.workspace.config import RetrievalSection
 from whytune.workspace.reading import located, spec
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from whytune.datasets.documents import Corpus
+    from whytune.datasets.evidence import Linked
+    from whytune.datasets.spec import Reading
+    from whytune.datasets.split import Built
     from whytune.workspace.project import Project
 
 
@@ -30,41 +44,71 @@ class SplitRow(Value):
     example: Example
 
 
-def dataset(project: Project, progress: Progress) -> Dataset:
-    """The version for today's files and plan: the one there is, or a new one whose parent is the one before."""
+@dataclass(frozen=True)
+class Prepared:
+    """Everything of a version but its place in the store. `before` is the version it follows, `same` says that it is the same."""
+
+    before: Dataset | None
+    same: bool
+    reading: dict[str, str]
+    read: Reading | None = None
+    corpus: Corpus | None = None
+    linked: Linked | None = None
+    built: Built | None = None
+
+    @property
+    def counts(self) -> dict[SplitName, int]:
+        """Rows a split."""
+        if self.built:
+            return self.built.counts
+        return self.before.counts if self.before else {}
+
+
+def prepare(project: Project, progress: Progress) -> Prepared:
+    """Read, clean and split today's files by today's plan; nothing is kept. Where nothing changed, nothing is read."""
     from whytune.datasets.evidence import link_evidence
     from whytune.datasets.importing import read_source
     from whytune.datasets.split import build
     from whytune.stats.power import smallest_difference
 
-    file, store = project.file, project.workspace.store
+    file = project.file
     wanted = spec(file, project.folder)
     if not wanted.paths:
         raise DataError("No data is named", where=f"{project.folder}/whytune.toml [data] from", next="add from = [\"FILE\"] under [data]")
     places = [*wanted.paths, *(p for p in (wanted.labels_file, wanted.mapping_file) if p), *_document_places(project)]
-    reading = {**file.data.model_dump(mode="json", by_alias=True, exclude_defaults=True), "files": _fingerprint(places)}
-    said = {key: canonical_json(value) for key, value in reading.items()}
+    told = {**file.data.model_dump(mode="json", by_alias=True, exclude_defaults=True), "files": _fingerprint(places)}
+    reading = {key: canonical_json(value) for key, value in told.items()}
     before = project.latest_dataset
-    if before and before.reading == said and before.plan == file.split and before.task == file.task:
-        return before
+    if before and before.reading == reading and before.plan == file.split and before.task == file.task:
+        return Prepared(before, True, reading)
     corpus = _corpus(project, progress)
     read = read_source(wanted, progress)
     linked = link_evidence(read.examples, corpus.documents) if corpus else None
     examples = linked.examples if linked else read.examples
-    previous = {row.example.id: row.split for row in store.read_pack(before.rows, SplitRow)} if before else None
+    previous = {row.example.id: row.split for row in project.workspace.store.read_pack(before.rows, SplitRow)} if before else None
     if previous is not None and not {example.id for example in examples} & previous.keys():
         previous = None  # other data altogether: there is nothing to keep apart
     built = build(examples, file.split, project.task, previous=previous, power=lambda n: smallest_difference(n, 0.2), progress=progress)
+    return Prepared(before, False, reading, read, corpus, linked, built)
+
+
+def dataset(project: Project, progress: Progress) -> Dataset:
+    """The version for today's files and plan: the one there is, or a new one whose parent is the one before."""
+    ready = prepare(project, progress)
+    before, read, corpus, linked, built = ready.before, ready.read, ready.corpus, ready.linked, ready.built
+    if before and ready.same:
+        return before
+    assert read is not None  # these are missing only where nothing changed
+    assert built is not None
+    file, store = project.file, project.workspace.store
     progress.phase("storing", len(built.rows), "rows")
     removals = [*read.problems, *(corpus.problems if corpus else ()), *built.removals]
-    removed: dict[str, int] = {}
-    for removal in removals:
-        removed[removal.reason] = removed.get(removal.reason, 0) + 1
     with project.act("dataset.created", read=[before.id] if before else []) as act:
         made = Dataset(
             project=project.key, number=before.number + 1 if before else 1, task=file.task, parent=before.id if before else "",
-            sources=(*read.sources, *(corpus.sources if corpus else ())), reading=said, plan=file.split, counts=built.counts,
-            removed=dict(sorted(removed.items())), labels=built.labels, fields=read.fields, certificate=built.certificate,
+            sources=(*read.sources, *(corpus.sources if corpus else ())), reading=ready.reading, plan=file.split, counts=built.counts,
+            removed=dict(sorted(Counter(removal.reason for removal in removals).items())),
+            labels=built.labels, fields=read.fields, certificate=built.certificate,
             rows=store.put_pack((SplitRow(split=where, example=example) for example, where in built.rows), "rows"),
             removals=store.put_pack(removals, "removals"),
             documents=store.put_pack(corpus.documents, "documents") if corpus else "",
@@ -142,11 +186,11 @@ def index_id(made: Dataset, how: RetrievalSection) -> str:
     return f"index:{digest(canonical_json(content))}"
 
 
-def _vectors(passages: Sequence[Passage], progress: Progress) -> object:
+def _vectors(passages: Sequence[Passage], progress: Progress) -> NDArray[np.float32]:
+    import numpy as np
+
     from whytune.answering.retrieval.passages import indexed_text
     from whytune.workspace.bases import embedder
-
-    import numpy as np
 
     embed = embedder()
     progress.phase("embedding passages", len(passages), "passages")

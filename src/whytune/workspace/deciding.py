@@ -18,7 +18,7 @@ from whytune.jobs.progress import Progress
 from whytune.records.candidate import Adapter, Candidate
 from whytune.records.data import Dataset, Document, Validation
 from whytune.records.decision import Attribution, Decision
-from whytune.records.evidence import Look, Power, Protocol, Score, Trial
+from whytune.records.evidence import Look, Measure, Power, Protocol, Score, Trial
 from whytune.records.project import Triage
 from whytune.stats.paired import paired_means
 from whytune.workspace import bases
@@ -32,6 +32,8 @@ NOT_MEASURED = ("no_egress", "may_train", "weights", "few_rows")
 """Gates behind which an arm is not even measured: to measure it would be the very thing that is forbidden, or is not possible."""
 SPREAD = 0.25
 """Guessed standard deviation of paired differences of a graded metric, before any is seen."""
+
+ONE_SEED = "Each adapter was trained once, with one seed; another seed would give somewhat other answers."
 
 
 def triage(project: Project, makings: Makings) -> Triage:
@@ -159,6 +161,7 @@ def decide(project: Project, bench: Bench, fixed: Protocol, trials: list[Trial],
         looks=len([look for look in project.records(Look) if look.dataset == fixed.dataset]),
         command=f"whytune run {project.name}", when=measured[-1].when[:16] + "Z" if measured else "",
         hashes={"protocol": fixed.id, "ledger head": measured[-1].id if measured else ""}, shown=choose(rows, texts, by_arm),
+        limits=(ONE_SEED,) if seconds else (),
     )  # fmt: skip
     made = deciding.decide(evidence, imprint)
     return project.once(made, "decision.made", read=[fixed.id, *(each.id for each in trials)], beside=comparisons)
@@ -187,7 +190,7 @@ def _found(bench: Bench, chosen: dict[str, Candidate]) -> dict[str, bool]:
     return {item: any(document_of.get(p) in known[item] for p in answer.passages) for item, answer in held.items()}
 
 
-def _noise(project: Project, made: Dataset):  # type: ignore[no-untyped-def]
+def _noise(project: Project, made: Dataset) -> Measure | None:
     validation = next((v for v in reversed(project.records(Validation)) if v.dataset == made.id), None)
     return attributing.noise_from(validation.findings) if validation else None
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tomllib
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
+from whytune import settings as settings_module
 from whytune.errors import NotFoundError
 from whytune.workspace import setup
 from whytune.workspace.config import FILE
@@ -25,7 +27,8 @@ def unpack(case: str, place: Path) -> Project:
     if case not in titles():
         raise NotFoundError(f"There is no demo named {case!r}", next=f"choose one of: {', '.join(titles())}")
     place.mkdir(parents=True, exist_ok=True)
-    room = Workspace.open(place, create=True)
+    # A demo has a workspace of its own, also where the folder stands inside another one.
+    room = Workspace.open(place, settings=replace(settings_module.load(), home=str(place.resolve())), create=True)
     folder = room.root / case
     if not (folder / FILE).exists():
         with resources.as_file(resources.files("whytune.demos") / case) as source:

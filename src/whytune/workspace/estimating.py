@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from whytune.errors import RefusedError
@@ -22,13 +23,12 @@ TOKENS_PER_ROW = 45
 
 
 def estimate(project: Project) -> dict[str, Any]:
-    """Steps with seconds, money and disk. Runs nothing but the import, which is needed to know the rows."""
-    made = project.latest_dataset or creating.dataset(project, Silent())
-    file, counts = project.file, made.counts
+    """Steps with seconds, money and disk. The files are read to know how many rows there are; nothing is kept."""
+    file, counts = project.file, creating.prepare(project, Silent()).counts
     measured = {trial.arm: trial.spending.median_seconds for trial in project.records(Trial)}
     guess = LABEL_SECONDS if project.task.constraint == "labels" else TEXT_SECONDS
-    arms = [arm for arm in file.arms.use if made.documents or arm not in ("rag", "full_context", "tuned_rag")]
-    steps = []
+    arms = [arm for arm in file.arms.use if file.data.documents or arm not in ("rag", "full_context", "tuned_rag")]
+    steps: list[dict[str, Any]] = []
     for arm in arms:
         each = measured.get(arm, guess)
         dev = counts["dev"] if arm not in ("tuned", "tuned_rag") else 0
@@ -42,7 +42,7 @@ def estimate(project: Project) -> dict[str, Any]:
     seconds = sum(step["seconds"] for step in steps)
     return {
         "project": project.name, "steps": steps, "seconds": seconds, "money": seconds * file.prices.compute_hour / 3600,
-        "currency": file.prices.currency, "disk_bytes": 20_000_000 * sum(arm.startswith("tuned") for arm in arms) + 300_000_000,
+        "currency": file.prices.currency, "disk_bytes": 20_000_000 * len([arm for arm in arms if arm.startswith("tuned")]) + 300_000_000,
         "from": "what was measured in this project" if measured else "figures of the bundled model on two cores",
     }  # fmt: skip
 
@@ -55,7 +55,7 @@ def training(bench: Bench) -> dict[str, Any]:
     return dict(estimate_training(plan_for(bench), bench.split("train")).__dict__)
 
 
-def within_budget(project: Project, bench: Bench, arms: list[str]) -> None:
+def within_budget(project: Project, bench: Bench, arms: Sequence[str]) -> None:
     """Refuse to train where the estimate is above the owner's budget. Raises RefusedError."""
     budget, prices = project.file.budget, project.file.prices
     if not (budget.hours or budget.money):

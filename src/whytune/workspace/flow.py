@@ -63,7 +63,11 @@ class FlowRun:
         from whytune.workspace import deciding
 
         self.triage: Triage = deciding.triage(self.project, self.makings)
-        deciding.power(self.project, self.bench)
+        power = deciding.power(self.project, self.bench)
+        # Said before anything is spent, so that nobody waits for what this test set cannot show.
+        self.progress.phase(power.sentence, 0)
+        for gate in self.triage.gates:
+            self.progress.phase(f"{gate.name} closes {', '.join(gate.closes)}: {gate.reason}", 0)
         self.arms = deciding.open_arms(self.project, self.triage, self.makings)
         if not self.arms:
             raise RefusedError(
@@ -75,6 +79,7 @@ class FlowRun:
         from whytune.workspace import deciding
 
         self.attribution, self.candidates = deciding.attribute(self.project, self.bench, self.arms, self.progress)
+        self.progress.phase(self.attribution.sentence, 0)
 
     def _train(self) -> None:
         wanted = [arm for arm in ("tuned", "tuned_rag") if arm in self.arms]

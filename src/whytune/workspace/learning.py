@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from whytune.answering.answerer import Answerer
 from whytune.answering.retrieval.retriever import distractors
-from whytune.jobs.progress import Progress
+from whytune.jobs.progress import Progress, Silent
 from whytune.records.candidate import Adapter, Candidate, Retrieval
 from whytune.records.data import Example, Passage
+from whytune.records.evidence import Answer
 from whytune.records.record import canonical_json, digest
 
 if TYPE_CHECKING:
+    from whytune.answering.backends.protocol import Backend
     from whytune.training.plan import TrainingPlan
     from whytune.workspace.measuring import Bench
 
 
 def adapter(bench: Bench, retrieval: Retrieval | None, progress: Progress) -> Adapter:
     """The adapter for this arm: the one there is, or a new one."""
-    from whytune.training.train import train
-
     makings, project = bench.makings, bench.project
     prompt, recipe = makings.tuned_prompt, makings.file.training
     known = [
@@ -27,15 +28,19 @@ def adapter(bench: Bench, retrieval: Retrieval | None, progress: Progress) -> Ad
     ]  # fmt: skip
     if known:
         return known[-1]
+    from whytune.training.train import train  # only now: it loads torch
+
     bench.close()  # the model that answers and the one that trains need not be in memory together
     rows = bench.split("train")
+    if retrieval:
+        bench.retriever.prepare([row.input_text for row in (*rows, *bench.split("dev"))], retrieval)
     contexts = {row.id: tuple(distractors(bench.retriever, row, retrieval, seed=recipe.seed)) for row in rows} if retrieval else {}
     dev = bench.split("dev")
     if retrieval:
         contexts |= {row.id: tuple(bench.retriever.find(row.input_text, retrieval)) for row in dev}
     plan = plan_for(bench, retrieval, contexts)
 
-    def look(backend) -> float:  # type: ignore[no-untyped-def]
+    def look(backend: Backend) -> float:
         return _dev_metric(bench, backend, Candidate(base=makings.base.id, prompt=prompt, retrieval=retrieval), dev)
 
     trained = train(plan, rows, dev, look=look, progress=progress)
@@ -62,11 +67,7 @@ def plan_for(bench: Bench, retrieval: Retrieval | None = None, contexts: dict[st
     return TrainingPlan(base=makings.base, recipe=makings.file.training, prompt=prompt, contexts=contexts or {}, folder=folder)
 
 
-def _dev_metric(bench: Bench, backend, candidate: Candidate, dev: list[Example]) -> float:  # type: ignore[no-untyped-def]
-    from whytune.answering.answerer import Answerer
-    from whytune.jobs.progress import Silent
-    from whytune.records.evidence import Answer
-
+def _dev_metric(bench: Bench, backend: Backend, candidate: Candidate, dev: list[Example]) -> float:
     makings = bench.makings
     given: list[Answer] = []
     answerer = Answerer(backend, makings.task, makings.dataset.labels, makings.dataset.fields, bench.retriever if candidate.retrieval else None, ())

@@ -6,11 +6,11 @@ A kill loses at most the batch that was under way; the next run answers only wha
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from whytune.answering.answerer import Answerer
-from whytune.answering.retrieval.retriever import Retriever
+from whytune.answering.retrieval.retriever import Embed, Retriever
 from whytune.evaluation.scorers import passes_leniently
 from whytune.evaluation.trial import Marked, Scoring, trial
 from whytune.jobs.progress import Progress
@@ -34,6 +34,7 @@ class Bench:
         self.makings = makings
         self._backend: Backend | None = None
         self._adapter = ""
+        self._noticed = False
         self._splits: dict[SplitName, list[Example]] = {}
         embed = bases.embedder if makings.file.retrieval.hybrid != "off" else None
         self.retriever = Retriever(project.workspace.store.passages, _late(embed) if embed else None)
@@ -65,15 +66,24 @@ class Bench:
         held = store.answers(candidate.id, [example.id for example in examples])
         missing = [example for example in examples if example.id not in held]
         if missing:
+            backend = self.backend(candidate.adapter)
+            for notice in self._unsaid(backend):
+                progress.phase(notice, 0)
             progress.phase(f"answering: {ARM_TITLES[candidate.arm]}", len(missing), "answers")
             needs_pool = candidate.prompt.nearest or candidate.prompt.shots
             answerer = Answerer(
-                self.backend(candidate.adapter), self.makings.task, self.makings.dataset.labels, self.makings.dataset.fields,
+                backend, self.makings.task, self.makings.dataset.labels, self.makings.dataset.fields,
                 self.retriever if candidate.retrieval else None, self.split("train") if needs_pool else (),
             )  # fmt: skip
             answerer.answer(candidate, missing, done=store.put_answers, progress=progress)
             held = store.answers(candidate.id, [example.id for example in examples])
         return held
+
+    def _unsaid(self, backend: Backend) -> tuple[str, ...]:
+        """What its user should be told before anything is sent to a service, once."""
+        notices = () if self._noticed else tuple(getattr(backend, "notices", ()))
+        self._noticed = True
+        return notices
 
     @property
     def scoring(self) -> Scoring:
@@ -126,13 +136,13 @@ class Bench:
         }
 
 
-def _late(maker):  # type: ignore[no-untyped-def]
+def _late(make: Callable[[], Embed]) -> Embed:
     """An embedding function that loads its model when it is first called."""
-    made = []
+    made: list[Embed] = []
 
-    def embed(texts):  # type: ignore[no-untyped-def]
+    def embed(texts: Sequence[str]) -> Any:
         if not made:
-            made.append(maker())
+            made.append(make())
         return made[0](texts)
 
     return embed

@@ -85,7 +85,7 @@ class RowCache(Cache):  # type: ignore[misc]
         return grown
 
 
-def shared_prefix_attention(  # noqa: PLR0917 - the library's signature
+def shared_prefix_attention(
     module: Any,
     query: torch.Tensor,
     key: torch.Tensor,

@@ -1,0 +1,105 @@
+"""Writes `docs/benchmarks.md` from what the benchmarks measured; it measures nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Kept = Mapping[str, Any]
+INTRO = """# Benchmarks
+
+Every figure here was written by `make bench` (or `python benchmarks/run.py NAME` for one part), which anyone can run
+again. Each part names its date and machine; `load` is how busy the machine was when it ended, and a figure measured on a busy
+machine is a figure of a busy machine. Ratios compare two ways in one run on the same machine.
+
+The [coverage simulations](coverage.md) of our intervals are a page of their own.
+"""
+SOURCES = """The data sets are public: banking77 and restaurant8k (PolyAI, CC BY 4.0), TweetEval sentiment (research use), DialogSum
+(CC BY-NC-SA 4.0), and the cricket table with its question/answer pairs from the repository that this product's flowchart
+comes from. None of them is part of this project; `WHYTUNE_CASES` names the folder that holds them.
+"""
+
+
+def page(kept: Mapping[str, Kept]) -> str:
+    """The whole page; parts that were not measured are left out."""
+    writers = {"demo": _demo, "cases": _cases, "training": _training, "answering": _answering, "data": _plain, "store": _plain, "help": _plain}
+    titles = {
+        "demo": "`make demo`, after set-up", "cases": "Real data, from files to verdict", "training": "Training speed", "answering": "Answering speed",
+        "data": "100,000 rows: import, split, certificate, checks", "store": "Store and search", "help": "`whytune --help`",
+    }  # fmt: skip
+    parts = [INTRO]
+    for name, title in titles.items():
+        if name in kept:
+            found = kept[name]
+            parts.append(f"## {title}\n\n{found['date']}, {found['machine']}; load {found['load']:.1f}.\n\n{writers[name](found['result'])}")
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _arms(arms: Sequence[Mapping[str, Any]]) -> str:
+    return "<br>".join(f"{arm['arm']} {arm['value']:.3f} ({arm['low']:.3f} to {arm['high']:.3f})" for arm in arms)
+
+
+def _demo(result: Mapping[str, Any]) -> str:
+    rows = [
+        (case, f"{found['seconds'] / 60:.1f}", f"{found['peak_gib']:.1f}", found["bar"], found["arms"][0]["n"], _arms(found["arms"]), found["verdict"])
+        for case, found in result.items()
+    ]
+    said = "\n".join(f"- **{case}**: {found['sentence']}" for case, found in result.items())
+    return f"Bars: at most 10 minutes and 6 GiB on two idle cores.\n\n{_table(('case', 'minutes', 'peak GiB so far', 'bar', 'n', 'arms (95 % interval)', 'verdict'), rows)}\n{said}\n"
+
+
+def _cases(result: Mapping[str, Any]) -> str:
+    rows, said = [], []
+    for found in result["cases"]:
+        counts = "/".join(str(found["counts"].get(split, 0)) for split in ("train", "dev", "test"))
+        removed = ", ".join(f"{reason} {n}" for reason, n in found["removed"].items()) or "none"
+        tokens = ", ".join(f"{each['tokens'] / each['seconds']:.0f} tokens/s" for each in found["training"]) or "none"
+        rows.append((found["case"], counts, removed, f"{found['arms'][0]['name']} ≥ {found['rule']['bar']}", _arms(found["arms"]), f"{found['seconds'] / 60:.1f}", tokens, found["verdict"]))
+        said.append(f"- **{found['case']}**: {found['sentence']}" + (f" {found['attribution']['sentence']}" if found["attribution"] else ""))
+    head = ("case", "train/dev/test", "removed", "rule", "arms on test (95 % interval)", "minutes", "training, dev looks included", "verdict")
+    return f"{SOURCES}\n{_table(head, rows)}\n" + "\n".join(said) + "\n"
+
+
+def _training(result: Mapping[str, Any]) -> str:
+    speed, work = result["tokens_per_second"], result["tokens_per_processor_second"]
+    rows = [(name.replace("_", " "), value, work[name]) for name, value in speed.items()]
+    return (
+        f"{result['model']}, LoRA rank 16 on all linear layers, {result['dtype']}, {result['threads']} threads; {result['rows']} rows of {result['mean_length']} tokens on average, "
+        f"the longest {result['longest']}. Non-padding tokens of full sequences, the best of {result['turns']} turns of {result['steps']} steps each.\n\n"
+        f"{_table(('', 'tokens a second', 'tokens a processor second'), rows)}\n"
+        f"- uneven rows against TRL's defaults: **{result['uneven_ratio']}x** (bar {result['uneven_bar']}x)\n"
+        f"- even rows against TRL at its best settings: **{result['even_ratio']}x** (bar {result['even_bar']}x)\n\n"
+        "TRL's defaults train every token, in batches of 8, and compute activations twice; ours trains only the answers, computes logits only there, and what "
+        "all rows of a batch begin with once. Uneven: both sides draw from the same rows, in batches of their own making. "
+        f"{result['note']}.\n"
+    )
+
+
+def _answering(result: Mapping[str, Any]) -> str:
+    speed, work = result["answers_per_second"], result["answers_per_processor_second"]
+    rows = [(name.replace("_", " "), value, work[name]) for name, value in speed.items()]
+    return (
+        f"{result['n']} prompts of {result['tokens_in']} tokens with a shared list of labels, 16 new tokens; {result['dtype']}, {result['threads']} threads; median of {result['rounds']}.\n\n"
+        f"{_table(('', 'answers a second', 'answers a processor second'), rows)}\n"
+        f"- free text: **{result['ratio_free']}x** a one-by-one `generate` loop (bar 4x); labels: **{result['ratio_labels']}x** (bar 12x)\n"
+        f"- free answers that are the slow way's, word for word: {result.get('same', '?')} of {result['n_one_by_one']}\n"
+    )
+
+
+def _plain(result: Mapping[str, Any], path: str = "") -> str:
+    rows: list[tuple[str, object]] = []
+
+    def walk(value: Any, name: str) -> None:
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                walk(inner, f"{name} {key}".strip())
+        else:
+            rows.append((name.replace("_", " "), f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else value))
+
+    walk(result, path)
+    return _table(("figure", "value"), rows)
