@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from peft import LoraConfig
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from datasets import Dataset
 from whytune.answering.backends.models import load, prepare_bundled, prepare_folder
 from whytune.records.candidate import Base, Prompt, Recipe
 from whytune.records.data import Example, Origin

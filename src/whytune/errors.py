@@ -65,6 +65,13 @@ class TrainingError(WhytuneError):
     code = "training"
 
 
+class StoppedError(TrainingError):
+    """Training was asked to stop by a signal and has saved where it stands."""
+
+    code = "stopped"
+    exit_code = 130
+
+
 class StoreError(WhytuneError):
     """The store cannot be opened, read or written."""
 

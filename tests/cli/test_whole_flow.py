@@ -12,9 +12,9 @@ from typing import Any
 
 import jsonschema
 import pytest
+from tests.cli.living import bookings, change, environment, handbook, start, tickets, told, whytune
 
 import whytune as api
-from tests.cli.living import bookings, change, environment, handbook, start, tickets, told, whytune
 from whytune.records.evidence import Protocol
 from whytune.records.project import AcceptanceRule
 
@@ -94,7 +94,7 @@ def room(walked: Path, tmp_path: Path) -> Path:
 
 def test_categorization_from_rows_to_a_page(walked: Path, tmp_path: Path) -> None:
     decision = proven(walked)
-    assert {trial["arm"] for trial in decision["trials"]} == {"prompt", "few_shot", "tuned"}
+    assert {arm["arm"] for arm in decision["arms"]} == {"prompt", "few_shot", "tuned"}
     sealed(walked)
     for name, sign in (("page.html", "<!doctype html>"), ("page.md", "# "), ("page.json", "{")):
         whytune("report", "desk", "-o", str(tmp_path / name), cwd=walked)
@@ -120,7 +120,7 @@ def test_running_again_changes_nothing_and_loads_no_model(walked: Path) -> None:
     assert {path for path in now if not path.name.startswith("store.db")} == {path for path in held if not path.name.startswith("store.db")}
 
 
-@pytest.mark.parametrize(("bar", "code"), [("0.01", 0), ("0.99", 3)])
+@pytest.mark.parametrize(("bar", "code"), [("0.01", 0), pytest.param("0.99", 3, marks=pytest.mark.slow)])
 def test_another_bar_is_a_new_visible_rule_and_needs_no_new_answer(room: Path, bar: str, code: int) -> None:
     given, before = answers(room), len(ledger(room))
     looks = told("compare", "desk", cwd=room)["looks"]
@@ -135,12 +135,20 @@ def test_another_bar_is_a_new_visible_rule_and_needs_no_new_answer(room: Path, b
     assert "test.opened" not in acts
     assert [rule.bar for rule in api.open(room).project("desk").records(AcceptanceRule)] == [0.3, float(bar)]
     assert told("compare", "desk", cwd=room)["looks"] == looks
-    # And back again: the first rule's words, in a third visible step.
-    change(room / "desk", bar="0.3")
-    whytune("decide", "desk", cwd=room, code=6)
+
+
+@pytest.mark.slow
+def test_back_to_the_rule_before_is_a_third_visible_step(room: Path) -> None:
+    given, before = answers(room), len(ledger(room))
+    for bar, code in (("0.99", 3), ("0.3", 6)):
+        change(room / "desk", bar=bar)
+        whytune("decide", "desk", cwd=room, code=code)
     assert answers(room) == given
+    assert [event["act"] for event in ledger(room)[before:]].count("usecase.fixed") == 2
+    assert told("decide", "desk", cwd=room, code=6)["rule"]["bar"] == 0.3
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_version_of_the_dataset(room: Path) -> None:
     first = told("data", "show", "desk", cwd=room)
     change(room / "desk", seed="99")
@@ -169,7 +177,7 @@ def test_questions_over_documents(roomy_model: Path, tmp_path: Path) -> None:
     done = whytune("run", "desk", cwd=tmp_path)
     assert "Oracle context" in done.stderr
     decision = proven(tmp_path)
-    assert {trial["arm"] for trial in decision["trials"]} == {"prompt", "few_shot", "full_context", "rag", "tuned", "tuned_rag"}
+    assert {arm["arm"] for arm in decision["arms"]} == {"prompt", "few_shot", "full_context", "rag", "tuned", "tuned_rag"}
     assert len([event for event in ledger(tmp_path) if event["act"] == "index.built"]) == 1
     assert len([event for event in ledger(tmp_path) if event["act"] == "adapter.trained"]) == 2
     sealed(tmp_path)
@@ -180,6 +188,6 @@ def test_extraction_by_a_schema(tiny_model: Path, tmp_path: Path) -> None:
     start(tmp_path, tiny_model, "--from", str(bookings(tmp_path / "rows.jsonl", 120)), task="extraction")
     whytune("run", "desk", cwd=tmp_path)
     decision = proven(tmp_path)
-    assert {trial["arm"] for trial in decision["trials"]} == {"prompt", "few_shot", "tuned"}
+    assert {arm["arm"] for arm in decision["arms"]} == {"prompt", "few_shot", "tuned"}
     assert told("data", "show", "desk", cwd=tmp_path)["dataset"]["fields"] == ["place", "time"]
     sealed(tmp_path)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.evaluation.answered import row, scores
 
 from whytune.errors import DataError
-from whytune.evaluation.compare import Contender, compare, examples_to_show, flips
+from whytune.evaluation.compare import Contender, compare, flips
 from whytune.evaluation.scorers import score_item
 from whytune.records.evidence import Comparison, Protocol
 from whytune.records.project import AcceptanceRule
@@ -170,13 +170,3 @@ def test_a_conclusion_agrees_with_interval_p_and_counts(
 def test_flips() -> None:
     seen = flips(scores({"a": 0, "b": 1, "c": 0.5, "d": 1}), scores({"d": 1, "c": 0.7, "b": 0, "a": 1}))
     assert (seen.improved, seen.regressed, seen.same) == (("a", "c"), ("b",), 1)
-
-
-def test_shown_items_differ_most_and_are_not_all_of_one_kind() -> None:
-    prompt, rag = arm("prompt", [1.0, 0.0, 0.0, 0.0, 1.0, 1.0]), arm("rag", [1.0, 1.0, 1.0, 1.0, 0.0, 1.0])
-    shown = examples_to_show(EXAMPLES[:6], [prompt, rag])
-    assert len(shown) == 3
-    assert {each.why for each in shown} == {"best here: prompt", "best here: rag"}
-    assert shown == examples_to_show(list(reversed(EXAMPLES[:6])), [prompt, rag])
-    assert shown[0].answers[0][:2] == ("prompt", "prompt says")
-    assert examples_to_show(EXAMPLES[:1], [prompt, rag]) == []

@@ -88,3 +88,10 @@ def test_little_in_common_is_not_shared() -> None:
         "the position that predicts the first trained token is each row's own"
     )
     assert loss.collate(same, pad=0, share=True)["labels"][:, 0].tolist() == [35, 35, 35]
+
+
+@pytest.mark.parametrize("limit", [1, 20, 60, 10_000])
+def test_pieces_hold_every_row_once_within_the_limit(limit: int) -> None:
+    parts = loss.pieces(ROWS, "gathered", limit)
+    assert [row for part in parts for row in part] == list(ROWS)
+    assert all(len(part) == 1 or loss.computed_tokens(part, "gathered") <= limit for part in parts)

@@ -205,3 +205,13 @@ def test_test_examples_cannot_be_handed_over() -> None:
     assert list(inspect.signature(train).parameters) == ["plan", "train", "dev", "look", "progress"]
     assert "test" not in inspect.getsource(inspect.getmodule(train)).replace("test example", "")  # type: ignore[arg-type]
     assert RECIPE.dtype == "float32"
+
+
+def test_a_batch_in_pieces_trains_the_same(plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = train(plan(), rows(14), rows(5, 100), progress=Silent())
+    losses = [line["loss"] for line in curve(tmp_path / "run") if "step" in line]
+    (tmp_path / "run").rename(tmp_path / "whole")
+    monkeypatch.setitem(machine.PIECE_TOKENS, "cpu", 40)
+    parted = train(plan(), rows(14), rows(5, 100), progress=Silent())
+    assert [line["loss"] for line in curve(tmp_path / "run") if "step" in line] == pytest.approx(losses, rel=2e-4)
+    assert parted.estimated_memory_bytes < whole.estimated_memory_bytes

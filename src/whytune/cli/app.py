@@ -14,6 +14,7 @@ import typer
 from whytune.cli import data, decision, projects, system
 from whytune.errors import WhytuneError
 
+INTERRUPTED = 130
 # typer brings its own copy of click: the class of all usage errors is reached through the one that it exports.
 UsageProblem: Any = typer.BadParameter.__bases__[0]
 app = typer.Typer(
@@ -34,12 +35,14 @@ def run(arguments: list[str] | None = None) -> None:
     try:
         code = app(args=arguments, standalone_mode=False, prog_name="whytune")
         sys.stdout.flush()
+        if code == INTERRUPTED:  # typer has caught the interrupt before us
+            _say_interrupted()
     except WhytuneError as error:
         _tell(error, as_json="--json" in arguments)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("\ninterrupted; what was done is kept\nnext: run the same command again to go on\n")
-        code = 130
+        _say_interrupted()
+        code = INTERRUPTED
     except UsageProblem as error:
         error.show()
         code = 2
@@ -48,6 +51,10 @@ def run(arguments: list[str] | None = None) -> None:
         sys.stderr.close()
         code = 0
     raise SystemExit(int(code or 0))
+
+
+def _say_interrupted() -> None:
+    sys.stderr.write("\ninterrupted; what was done is kept\nnext: run the same command again to go on\n")
 
 
 def _tell(error: WhytuneError, *, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from whytune.datasets import archives, markup, office, rowdocuments
 from whytune.datasets.encoding import decode
+from whytune.datasets.spec import named
 from whytune.errors import DataError
 from whytune.jobs.progress import Progress, Silent
 from whytune.records.data import Document, Origin, Removal, Source
@@ -43,6 +44,8 @@ class DocumentSpec:
     encoding: str = ""
     title: str = ""
     text: str = ""
+    root: Path | None = None
+    """See `ReadSpec.root`."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,16 @@ def read_corpus(
         )
     sources = tuple(
         Source(
-            file=file, sha256=sha, bytes=Path(file).stat().st_size, format=Path(file).suffix.lstrip(".").lower() or "text",
+            file=file, sha256=sha, bytes=_kept(file, spec).stat().st_size, format=Path(file).suffix.lstrip(".").lower() or "text",
             encoding="", rows=0, documents=made, unreadable=lost,
         )
         for (file, sha), (made, lost) in counts.items()
     )  # fmt: skip
     return Corpus(list(documents.values()), problems, sources)
+
+
+def _kept(file: str, spec: DocumentSpec | None) -> Path:
+    return spec.root / file if spec and spec.root else Path(file)
 
 
 def read_documents(path: Path, spec: DocumentSpec | None = None) -> Iterator[Document | Removal]:
@@ -112,14 +119,14 @@ def read_documents(path: Path, spec: DocumentSpec | None = None) -> Iterator[Doc
             shown = PurePosixPath(file.relative_to(path).as_posix())
             top = shown.parts[0] if len(shown.parts) > 1 else ""
             if file.is_symlink() and not file.resolve().is_relative_to(path.resolve()):
-                yield _removal(str(file), "", "a symbolic link out of the folder")
+                yield _removal(named(file, spec.root), "", "a symbolic link out of the folder")
                 continue
             try:
                 yield from _file(file, top, spec)
             except DataError as error:
                 if "whytune[documents]" in error.next:
                     raise
-                yield _removal(str(file), "", " ".join((error.what, *error.problems)))
+                yield _removal(named(file, spec.root), "", " ".join((error.what, *error.problems)))
         return
     if not path.exists():
         raise DataError(f"{path} does not exist", next="give a file or folder that is there")
@@ -140,7 +147,7 @@ def _removal(file: str, sha: str, why: str) -> Removal:
 
 def _file(path: Path, top: str, spec: DocumentSpec) -> Iterator[Document | Removal]:
     if path.suffix.lower() in rowdocuments.ENDINGS:
-        for row in rowdocuments.row_documents(path, spec.title, spec.text, spec.encoding):
+        for row in rowdocuments.row_documents(path, spec.title, spec.text, spec.encoding, named(path, spec.root)):
             if isinstance(row, Removal):
                 yield row
             else:
@@ -155,7 +162,7 @@ def _file(path: Path, top: str, spec: DocumentSpec) -> Iterator[Document | Remov
     sha = _sha(path)
     if archives.is_archive(path.name):
         for member in archives.members(path):
-            shown = f"{path}!/{member.name}"
+            shown = f"{named(path, spec.root)}!/{member.name}"
             if isinstance(member, archives.Skipped):
                 yield _removal(shown, sha, member.why)
                 continue
@@ -169,9 +176,9 @@ def _file(path: Path, top: str, spec: DocumentSpec) -> Iterator[Document | Remov
             )
         return
     if path.stat().st_size > MOST_BYTES:
-        yield _removal(str(path), sha, f"larger than {MOST_BYTES >> 20} MiB")
+        yield _removal(named(path, spec.root), sha, f"larger than {MOST_BYTES >> 20} MiB")
         return
-    yield _document(path.name, path.read_bytes(), Origin(source=sha, file=str(path)), top, spec)
+    yield _document(path.name, path.read_bytes(), Origin(source=sha, file=named(path, spec.root)), top, spec)
 
 
 def _sha(path: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from whytune.datasets import guessing, linerows, shapes
 from whytune.datasets.encoding import TextFile, examine, lines
 from whytune.datasets.jsonrows import KEY, json_rows, jsonl_rows
-from whytune.datasets.spec import FORMATS, Broken, Format, Guess, Reading, ReadSpec, SourceRow
+from whytune.datasets.spec import FORMATS, Broken, Format, Guess, Reading, ReadSpec, SourceRow, named
 from whytune.datasets.tables import csv_rows, delimiter_of, parquet_names, parquet_rows
 from whytune.errors import DataError
 from whytune.jobs.progress import Progress, Silent
@@ -168,7 +168,7 @@ def _paths(spec: ReadSpec) -> list[Path]:
 
 
 def _plan(path: Path, spec: ReadSpec) -> _Plan:
-    file = examine(path, spec.encoding)
+    file = examine(path, spec.encoding, named(path, spec.root))
     labels, mapping = (None, None) if spec.format or spec.labels_file else linerows.neighbours(path)
     labels = spec.labels_file or labels
     mapping = spec.mapping_file or mapping

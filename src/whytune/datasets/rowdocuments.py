@@ -30,9 +30,9 @@ class RowText(NamedTuple):
 
 
 def row_documents(
-    path: Path, title: str = "", text: str = "", encoding: str = ""
+    path: Path, title: str = "", text: str = "", encoding: str = "", shown: str = ""
 ) -> Iterator[RowText | Removal]:
-    """A text for each row that holds anything. Raises DataError for columns that are not there."""
+    """A text for each row that holds anything; `shown` is the name kept as its origin. Raises DataError for columns that are not there."""
     file, rows = rows_of(path, encoding)
     head: list[dict[str, Any]] = []
     for row in rows():
@@ -56,7 +56,7 @@ def row_documents(
     title = title or _title(head, columns)
     text = text or _text(head, columns, title)
     for row in rows():
-        origin = Origin(source=file.sha256, file=file.name, line=row.line, start=row.start, end=row.end)
+        origin = Origin(source=file.sha256, file=shown or file.name, line=row.line, start=row.start, end=row.end)
         if isinstance(row, Broken):
             yield Removal(reason="unreadable", origin=origin, detail=row.why)
             continue

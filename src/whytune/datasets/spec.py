@@ -14,6 +14,16 @@ FORMATS: tuple[Format, ...] = ("csv", "tsv", "json", "jsonl", "parquet", "text",
 Shape = Literal["pair", "alpaca", "conversation", "inst", "spans", "chunks", "fields", "parallel"]
 
 
+def named(path: Path, root: Path | None) -> str:
+    """A file's name as it is kept: from `root` where it lies in it or beside it, else whole."""
+    if root is not None and path.is_absolute():
+        if path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+        if path.is_relative_to(root.parent):
+            return f"../{path.relative_to(root.parent).as_posix()}"
+    return str(path)
+
+
 @dataclass(frozen=True)
 class ReadSpec:
     """What to read and what is already known about it; everything left empty is guessed.
@@ -35,6 +45,8 @@ class ReadSpec:
     mapping_file: Path | None = None
     encoding: str = ""
     delimiter: str = ""
+    root: Path | None = None
+    """Files in or beside this folder are named from there, so that a dataset is the same wherever the folder stands."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from whytune.errors import DataError
 from whytune.evaluation.measures import RESAMPLES, SEED, LabelPairs, cluster_names, positions
 from whytune.evaluation.scorers import scorer_named
 from whytune.records.data import Example
-from whytune.records.decision import Shown
 from whytune.records.evidence import Comparison, Measure, Protocol, Score
 from whytune.records.project import AcceptanceRule
 from whytune.stats.bootstrap import bca_of, swap_p
@@ -115,39 +114,6 @@ def flips(first: Sequence[Score], second: Sequence[Score]) -> Flips:
     return Flips(improved, regressed, len(changes) - len(improved) - len(regressed))
 
 
-def examples_to_show(
-    examples: Sequence[Example], contenders: Sequence[Contender], count: int = 3
-) -> list[Shown]:
-    """The items on which the arms differ most, a different set of winners each while there are any; the same every time."""
-    by_arm = {each.arm: {score.item: score for score in each.scores} for each in contenders}
-    values = {
-        example.id: {arm: scores[example.id].value for arm, scores in by_arm.items()} for example in examples
-    }
-    spread = {item: max(row.values()) - min(row.values()) if row else 0.0 for item, row in values.items()}
-    ranked = sorted(
-        (each for each in examples if spread[each.id] > _SAME), key=lambda each: (-spread[each.id], each.id)
-    )
-    chosen: list[Example] = []
-    seen: set[tuple[str, ...]] = set()
-    for example in ranked:
-        if len(chosen) < count and _best(values[example.id]) not in seen:
-            seen.add(_best(values[example.id]))
-            chosen.append(example)
-    chosen += [each for each in ranked if each not in chosen][: count - len(chosen)]
-    return [
-        Shown(
-            item=each.id,
-            input=each.input_text,
-            target=each.target_text,
-            answers=tuple(
-                (one.arm, one.texts.get(each.id, ""), values[each.id][one.arm]) for one in contenders
-            ),
-            why="best here: " + ", ".join(_best(values[each.id])),
-        )
-        for each in chosen
-    ]
-
-
 def _figure(metric: str, seen: Difference) -> Measure:
     return Measure(
         name=metric,
@@ -158,10 +124,6 @@ def _figure(metric: str, seen: Difference) -> Measure:
         clusters=seen.clusters,
         method=seen.method,
     )
-
-
-def _best(row: Mapping[str, float]) -> tuple[str, ...]:
-    return tuple(arm for arm, value in row.items() if value >= max(row.values()) - _SAME)
 
 
 def _same_items(contenders: Sequence[Contender], examples: Sequence[Example]) -> None:

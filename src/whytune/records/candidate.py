@@ -121,6 +121,8 @@ class Adapter(Record):
     """Trained weights, and what they were trained from."""
 
     KIND: ClassVar[str] = "adapter"
+    # How long it took is measured, not what it is: the same weights trained again are the same adapter.
+    UNHASHED: ClassVar[frozenset[str]] = frozenset({"seconds", "curve"})
     base: str
     recipe: Recipe
     dataset: str

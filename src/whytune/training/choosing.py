@@ -25,8 +25,9 @@ def choose(run: TrainingRun, dtype: str, progress: Progress) -> Choices:
     """Measures and decides. Raises TrainingError where the run does not fit into memory."""
     import torch
 
+    from whytune.answering.backends.models import calm
     from whytune.training import loss, machine
-    from whytune.training.trl_seam import calm, pad_of
+    from whytune.training.trl_seam import pad_of
 
     recipe, rows, model = run.plan.recipe, run.ready.rows, run.loaded.model
     place, pad = machine.device(), pad_of(run.loaded.tokenizer)
@@ -42,7 +43,9 @@ def choose(run: TrainingRun, dtype: str, progress: Progress) -> Choices:
         batch = _on(place, loss.collate(middle, pad=pad, share=path == "shared"))
         threads = machine.choose_threads(lambda: _step(model, batch, path), place)
         progress.advance(1, f"{threads} threads")
-        steps = [[rows[number] for number in step] for step in run.steps]
+        limit = machine.piece_tokens(place)
+        batches = [[rows[number] for number in step] for step in run.steps]
+        steps = [piece for batch in batches for piece in loss.pieces(batch, path, limit)]
         needed, checkpointing = _fits(run, dtype, steps, path, free)
         if checkpointing:
             path = "gathered" if path == "shared" else path

@@ -72,14 +72,17 @@ def estimate(plan: TrainingPlan, train: Sequence[Example]) -> Estimate:
 def expected(plan: TrainingPlan, rows: Sequence[TrainingRow], dropped: int, dtype: str) -> Estimate:
     """The estimate for rows that are ready."""
     from whytune.training import machine
-    from whytune.training.loss import computed_tokens
+    from whytune.training.loss import LossPath, computed_tokens, pieces
 
     recipe, shape = plan.recipe, shape_of(plan.base)
     lengths = [len(row.ids) for row in rows]
     steps = schedule(lengths, size=recipe.batch_size, epochs=recipe.epochs, seed=recipe.seed)
     batches = [[rows[number] for number in step] for step in steps]
-    computed = [computed_tokens(batch, "shared" if recipe.dropout == 0 else "gathered") for batch in batches]
-    trained = [sum(len(row.ids) - row.start for row in batch) for batch in batches]
+    path: LossPath = "shared" if recipe.dropout == 0 else "gathered"
+    limit = machine.piece_tokens(machine.device())
+    parts = [piece for batch in batches for piece in pieces(batch, path, limit)]
+    computed = [computed_tokens(piece, path) for piece in parts]
+    trained = [sum(len(row.ids) - row.start for row in piece) for piece in parts]
     adapter = adapter_parameters(shape, recipe)
     work = sum(computed) * (4 * shape.body + 6 * adapter) + sum(trained) * 4 * shape.vocabulary * shape.hidden
     seconds = work / (EFFICIENCY * machine.product_rate(dtype)) if work else 0.0

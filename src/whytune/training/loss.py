@@ -70,6 +70,21 @@ def computed_tokens(rows: Sequence[TrainingRow], path: LossPath = "shared") -> i
     return prefix + len(rows) * (max(len(row.ids) for row in rows) - 1 - prefix)
 
 
+def pieces(rows: Sequence[TrainingRow], path: LossPath, limit: int) -> list[list[TrainingRow]]:
+    """A batch in parts of at most `limit` positions each, one row at least: their gradients add up to the batch's.
+
+    What a step keeps for going back grows with its positions; without this a batch of long rows would take the memory
+    of all of them at once.
+    """
+    parts: list[list[TrainingRow]] = []
+    for row in rows:
+        if parts and computed_tokens([*parts[-1], row], path) <= limit:
+            parts[-1].append(row)
+        else:
+            parts.append([row])
+    return parts
+
+
 def batch_loss(model: Any, batch: dict[str, torch.Tensor], path: LossPath) -> BatchLoss:
     """The loss of a collated batch; `model` is the PEFT model or the bare one."""
     # Rows are padded on the right and attention looks only back, so no mask is needed: no row sees its padding.

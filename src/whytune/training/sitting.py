@@ -20,7 +20,7 @@ from typing import Any
 
 from whytune.answering.backends.models import Loaded
 from whytune.answering.backends.protocol import Backend
-from whytune.errors import TrainingError
+from whytune.errors import StoppedError, TrainingError
 from whytune.jobs.progress import Progress
 from whytune.records.candidate import Checkpoint
 from whytune.training.batches import looks, schedule
@@ -86,7 +86,7 @@ def sit(run: TrainingRun, progress: Progress) -> Trained:
         with _signals() as asked:
             _train(run, steps, progress, asked)
         if run.journal.done_steps < len(steps):
-            raise TrainingError(
+            raise StoppedError(
                 f"Training was stopped after step {run.journal.done_steps} of {len(steps)}; nothing is lost",
                 where=str(run.plan.folder),
                 next="run the same command again: it goes on from there",
@@ -207,7 +207,8 @@ def _metric(run: TrainingRun, look: Look) -> float:
     import torch
 
     from whytune.answering.backends.local import LocalBackend
-    from whytune.training.trl_seam import calm, unsaved
+    from whytune.answering.backends.models import calm
+    from whytune.training.trl_seam import unsaved
 
     folder = run.journal.folder / ".saving-look"
     threads = torch.get_num_threads()

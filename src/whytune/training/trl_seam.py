@@ -1,31 +1,31 @@
 """The only place that calls TRL: its SFTTrainer, given our token ids and labels, our order of rows and our loss.
 
-What TRL 2.0 removes is not used: the loss is an overridden `compute_loss`, the order an overridden dataloader. The
+What TRL 2.0 removes is not used: the loss is an overridden `training_step`, the order an overridden dataloader. The
 trainer brings the optimiser, the schedule of the learning rate, clipping, checkpoints and their loading, and the way to
 several devices. It decides nothing about rows. Example: `Seam(model, tokenizer, run).train(None)`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
-from datasets import Dataset
+from whytune.answering.backends.models import calm
 from whytune.errors import TrainingError
 from whytune.records.candidate import Recipe
 from whytune.training import loss
+from whytune.training.machine import device, piece_tokens
 from whytune.training.rows import TrainingRow
 
 MAX_GRADIENT_NORM = 1.0
@@ -70,21 +70,6 @@ def pad_of(tokenizer: Any) -> int:
         if isinstance(number, int):
             return number
     return 0
-
-
-@contextlib.contextmanager
-def calm() -> Iterator[None]:
-    """Libraries' warnings to developers are kept off the user's screen; errors still come through."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(level)
 
 
 class Seam:
@@ -168,17 +153,19 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
             generator=torch.Generator(),
         )
 
-    def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> torch.Tensor:
-        """Mean nats over the trained tokens of the batch."""
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Mean nats over the trained tokens of the batch; gradients of its pieces add up to those of the whole."""
         step = self.state.global_step + 1
-        found = loss.batch_loss(model, inputs, self._run.path)
-        mean = found.total / found.tokens
-        value = float(mean.detach())
-        if not math.isfinite(value):
-            raise diverged(step, f"the loss is {value}")
-        self._run.on_loss(step, value, found.tokens)
+        model.train()
+        tokens = sum(int((piece["labels"] != -100).sum()) for piece in inputs)
+        mean = torch.zeros((), device=self.args.device)
+        for piece in inputs:
+            part = loss.batch_loss(model, self._prepare_inputs(piece), self._run.path).total / tokens
+            if not math.isfinite(float(part.detach())):
+                raise diverged(step, f"the loss is {float(part.detach())}")
+            self.accelerator.backward(part)
+            mean += part.detach()
+        self._run.on_loss(step, float(mean), tokens)
         return mean
 
     def _get_output_dir(self, trial: Any) -> str:
@@ -217,11 +204,13 @@ class _Schedule(torch.utils.data.Dataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return len(self._left)
 
-    def __getitem__(self, at: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, at: int) -> list[dict[str, torch.Tensor]]:
         if at >= len(self._left):
             raise IndexError(at)
         rows = [self._run.rows[number] for number in self._left[at]]
-        return loss.collate(rows, pad=self._pad, share=self._run.path == "shared")
+        path = self._run.path
+        parts = loss.pieces(rows, path, piece_tokens(device()))
+        return [loss.collate(part, pad=self._pad, share=path == "shared") for part in parts]
 
 
 class _Steps(TrainerCallback):  # type: ignore[misc]

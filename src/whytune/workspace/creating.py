@@ -210,7 +210,7 @@ def _corpus(project: Project, progress: Progress) -> Corpus | None:
     from whytune.datasets.documents import DocumentSpec, read_corpus
 
     places = _document_places(project)
-    return read_corpus(places, DocumentSpec(access=project.file.data.access), progress) if places else None
+    return read_corpus(places, DocumentSpec(access=project.file.data.access, root=project.folder), progress) if places else None
 
 
 def _fingerprint(places: Sequence[Path]) -> str:

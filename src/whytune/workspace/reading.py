@@ -24,5 +24,5 @@ def spec(file: ProjectFile, folder: Path) -> ReadSpec:
     return ReadSpec(
         paths=tuple(located(folder, path) for path in data.from_), task=file.task, format=data.format, input=data.input,
         target=data.target, group=data.group, evidence=data.evidence, labels_file=place(data.labels_file),
-        mapping_file=place(data.mapping_file), encoding=data.encoding,
+        mapping_file=place(data.mapping_file), encoding=data.encoding, root=folder,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -19,5 +20,6 @@ def write_whole(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed
+            beside.unlink(missing_ok=True)
         raise StoreError(f"Cannot write {path}: {error.strerror}", where=str(path.resolve()), next="free some space or choose another place with -o") from error

@@ -149,7 +149,7 @@ def load(base: Base, dtype: DtypeName, adapter_folder: Path | None = None) -> Lo
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        with _calm():
+        with calm():
             tokenizer = AutoTokenizer.from_pretrained(base.location, local_files_only=True, trust_remote_code=False)
             model = AutoModelForCausalLM.from_pretrained(
                 base.location,
@@ -191,7 +191,7 @@ def _with_adapter(model: Any, folder: Path) -> Any:
             next="train again, or give the folder that training wrote",
         )
     try:
-        with _calm():
+        with calm():
             return PeftModel.from_pretrained(model, str(folder), is_trainable=False)
     except Exception as error:
         raise ModelError(
@@ -256,7 +256,7 @@ def _convert(source: Path, target: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     # The reader of the file draws a bar of its own that no setting stops.
-    with _calm(), contextlib.redirect_stderr(io.StringIO()):
+    with calm(), contextlib.redirect_stderr(io.StringIO()):
         tokenizer = AutoTokenizer.from_pretrained(str(source.parent), gguf_file=source.name)
         # The file names its way of cutting text ("smollm": every digit by itself, then bytes); the reader knows only
         # the second half and would cut runs of spaces before a digit otherwise than the model was trained with.
@@ -273,7 +273,7 @@ def _convert(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _calm() -> Iterator[None]:
+def calm() -> Iterator[None]:
     """Libraries' own warnings and bars kept off the user's screen while a model is read; errors still come through."""
     from transformers.utils import logging
 
