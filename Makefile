@@ -1,6 +1,8 @@
 # whytune: `make demo` and `make test` are the two commands; both set up .venv first.
 PYTHON ?= python3
 VENV := .venv
+# Two test processes of one thread each: models in tests are tiny, and threads that fight for cores are slower than one.
+TEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -p no:cacheprovider -n 2 --dist loadfile
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CASE ?= tickets
@@ -35,12 +37,12 @@ demo: setup
 	@$(BIN)/whytune demo $(CASE)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -p no:cacheprovider
+	@$(TEST)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff check src tests benchmarks docs
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -p no:cacheprovider -m "not slow"
+	@$(TEST) -m "not slow"
 
 docs: $(VENV)/.dev
 	@$(BIN)/python docs/write.py

@@ -31,7 +31,7 @@ def page(kept: Mapping[str, Kept]) -> str:
     for name, title in titles.items():
         if name in kept:
             found = kept[name]
-            parts.append(f"## {title}\n\n{found['date']}, {found['machine']}; load {found['load']:.1f}.\n\n{writers[name](found['result'])}")
+            parts.append(f"## {title}\n\n{found['date']}, {found['machine']}; load {found['load']:.1f}. {found.get('note', '')}\n\n{writers[name](found['result'])}")
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -38,9 +38,9 @@ def script(name: str, *arguments: str) -> Any:
 
 
 def demo() -> dict[str, Any]:
-    """Each bundled case, from nothing but a set-up machine to the report."""
+    """Bundled cases, from nothing but a set-up machine to the report; WHYTUNE_BENCH_DEMOS names which."""
     found = {}
-    for case in ("tickets", "handbook", "reviews"):
+    for case in os.environ.get("WHYTUNE_BENCH_DEMOS", "tickets handbook reviews").split():
         with tempfile.TemporaryDirectory() as folder:
             begun = time.monotonic()
             done = subprocess.run(
@@ -76,10 +76,10 @@ def cases() -> Any:
 PARTS: dict[str, Callable[[], Any]] = {
     "help": start,
     "demo": demo,
-    "training": lambda: script("training.py", "--steps", "4", "--turns", "3", *(("--rows", str(BANKING)) if BANKING.exists() else ())),
+    "training": lambda: script("training.py", "--steps", "3", "--turns", "2", "--cache", str(Path.home() / ".cache" / "whytune"), *(("--rows", str(BANKING)) if BANKING.exists() else ())),
     "answering": lambda: script("answering.py", "--cases", str(CASES), "--rounds", "3"),
     "data": lambda: script("data.py", "--rows", "100000"),
-    "store": lambda: script("store.py"),
+    "store": lambda: script("store.py", "--rows", "20000"),
     "cases": cases,
 }
 

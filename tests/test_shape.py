@@ -16,7 +16,7 @@ SOURCE = ROOT / "src" / "whytune"
 FILES = sorted(SOURCE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in FILES}
 BANNED = {"utils", "common", "helpers", "core", "base", "manager", "misc"}
-HEAVY = ("torch", "transformers", "peft", "trl", "sqlalchemy", "sqlite3", "pyarrow", "scipy", "numpy", "jinja2")
+HEAVY = ("pydantic", "torch", "transformers", "peft", "trl", "sqlalchemy", "sqlite3", "pyarrow", "scipy", "numpy", "jinja2")
 
 
 def named(path: Path) -> str:

@@ -8,7 +8,6 @@ import typer
 
 from whytune.cli.options import Json, Name, project
 from whytune.cli.screen import Screen, say, say_json, say_next, table
-from whytune.records.data import SPLITS
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,6 +25,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """The current dataset version: counts, sources, certificate, rows or removals."""
+    from whytune.records.data import SPLITS  # only now: a bare --help does without the records
+
     chosen = project(name)
     screen = Screen(quiet=as_json)
     chosen.run(screen, until="data")
