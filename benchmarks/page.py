@@ -59,7 +59,7 @@ def _cases(result: Mapping[str, Any]) -> str:
         counts = "/".join(str(found["counts"].get(split, 0)) for split in ("train", "dev", "test"))
         removed = ", ".join(f"{reason} {n}" for reason, n in found["removed"].items()) or "none"
         tokens = ", ".join(f"{each['tokens'] / each['seconds']:.0f} tokens/s" for each in found["training"]) or "none"
-        rows.append((found["case"], counts, removed, f"{found['arms'][0]['name']} ≥ {found['rule']['bar']}", _arms(found["arms"]), f"{found['seconds'] / 60:.1f}", tokens, found["verdict"]))
+        rows.append((found["case"], counts, removed, f"{found['arms'][0]['name']} ≥ {found['rule']['bar']}", _arms(found["arms"]), f"{found['seconds'] / 60:.1f}" if found["seconds"] else "not timed", tokens, found["verdict"]))
         said.append(f"- **{found['case']}**: {found['sentence']}" + (f" {found['attribution']['sentence']}" if found["attribution"] else ""))
     head = ("case", "train/dev/test", "removed", "rule", "arms on test (95 % interval)", "minutes", "training, dev looks included", "verdict")
     return f"{SOURCES}\n{_table(head, rows)}\n" + "\n".join(said) + "\n"
