@@ -8,8 +8,8 @@ from typing import Any
 Kept = Mapping[str, Any]
 INTRO = """# Benchmarks
 
-Every figure here was written by `make bench` (or `python benchmarks/run.py NAME` for one part), which anyone can run
-again. Each part names its date and machine; `load` is how busy the machine was when it ended, and a figure measured on a busy
+The figures come from the scripts behind `make bench` (`python benchmarks/run.py NAME` for one part), which anyone can run
+again; where a part was put together from several runs, it says so. Each part names its date and machine; `load` is how busy the machine was when it ended, and a figure measured on a busy
 machine is a figure of a busy machine. Ratios compare two ways in one run on the same machine.
 
 The [coverage simulations](coverage.md) of our intervals are a page of their own.

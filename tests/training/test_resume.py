@@ -51,7 +51,9 @@ def wait_for(run: Path, process: subprocess.Popen[str], step: int) -> None:
 
 @pytest.fixture(scope="session")
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    if not list(importlib.metadata.Distribution.discover(name=BUNDLED_PACKAGE)):
+    found = list(importlib.metadata.Distribution.discover(name=BUNDLED_PACKAGE))
+    assert found or not os.environ.get("CI"), "CI must have the bundled model"
+    if not found:
         pytest.skip("the bundled model is not installed")
     return prepare_bundled(tmp_path_factory.mktemp("bundled"))
 
