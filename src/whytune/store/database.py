@@ -92,12 +92,16 @@ class Database:
                 where=str(self.file),
                 next="upgrade with `pip install --upgrade whytune`",
             )
-        if missing := set(tables.metadata.tables) - names:
+        if missing := set(tables.KEPT) - names:
             raise StoreError(
                 f"The store lacks tables: {', '.join(sorted(missing))}",
                 where=str(self.file),
                 next="restore the .whytune folder from a backup",
             )
+        if set(tables.metadata.tables) - names:
+            # Operational tables came with later versions; an older store gains them when it is first opened.
+            with self.writing("bring the store up to date") as connection:
+                tables.metadata.create_all(connection)
 
 
 def add_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -59,6 +59,8 @@ answers = Table(
     sqlite_with_rowid=False,
 )
 
+KEPT = ("whytune", "records", "placings", "events", "answers")
+"""Tables without which a file is no whole store. Operational tables (queues, accounts, traffic) stand in the modules that use them."""
 GUARDED = ("records", "placings", "events", "whytune")
 
 

@@ -6,6 +6,8 @@ from whytune.errors import NotAllowedError, NotFoundError
 from whytune.records.ledger import ROLES, Person
 
 SCIENCE = ("data_scientist", "architect")
+REVIEWERS = ("business_owner", "data_creator", "tester", "responsible_ai", "legal", "customer_success")
+"""Who may be asked for an opinion about rows or answers; who trained a candidate is kept out by name, not by role."""
 ACTS: dict[str, tuple[str, ...]] = {
     "project.created": ("business_owner", "data_scientist", "data_creator", "architect"),
     "person.changed": ("admin",),
@@ -22,6 +24,33 @@ ACTS: dict[str, tuple[str, ...]] = {
     "test.opened": ("tester",),
     "trial.measured": ("tester",),
     "decision.made": ("tester", "business_owner"),
+    "person.secured": tuple(ROLES),
+    "team.changed": ("admin", "architect", "business_owner"),
+    "skills.declared": tuple(ROLES),
+    "break_glass.used": ("admin", "operator"),
+    "queue.opened": ("data_creator", "tester", "responsible_ai", "legal", *SCIENCE),
+    "opinion.given": REVIEWERS,
+    "opinion.settled": REVIEWERS,
+    "queue.closed": ("data_creator", "tester", "responsible_ai", "legal", *SCIENCE),
+    "dataset.approved": ("data_creator", "tester", "legal", "responsible_ai"),
+    "rows.proposed": ("data_creator", "customer_success"),
+    "rows.accepted": ("data_creator", "tester"),
+    "model.chosen": SCIENCE,
+    "forgetting.measured": ("tester", *SCIENCE),
+    "responsible.measured": ("responsible_ai", "tester"),
+    "responsible.waived": ("responsible_ai", "legal"),
+    "policy.fixed": ("business_owner", "responsible_ai", "legal"),
+    "approval.signed": ("business_owner", "responsible_ai", "legal", "tester", "operator"),
+    "acceptance.decided": ("business_owner",),
+    "release.made": ("operator", "business_owner"),
+    "release.mirrored": ("operator",),
+    "release.retired": ("operator",),
+    "alias.set": ("operator",),
+    "key.changed": ("operator",),
+    "feedback.received": ("customer_success", "operator"),
+    "feedback.triaged": ("customer_success",),
+    "ledger.checkpointed": ("auditor", "operator", "admin"),
+    "subject.erased": ("legal", "admin"),
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,16 @@ class NewProject:
         return [{name: getattr(guess, name) for name in names} for guess in self.guesses]
 
     @property
+    def open_questions(self) -> dict[str, str]:
+        """The triage questions that nobody has answered yet."""
+        return {key: question for key, question in config.QUESTIONS.items() if getattr(self.file.circumstances, key) is None}
+
+    def answered(self, answers: dict[str, bool]) -> NewProject:
+        """With these triage questions answered."""
+        known = self.file.circumstances.model_copy(update=answers)
+        return replace(self, file=self.file.model_copy(update={"circumstances": known}))
+
+    @property
     def lines(self) -> list[str]:
         """The guess in words."""
         told = []
@@ -52,6 +63,22 @@ class NewProject:
             told.append(f"{guess.file}: {guess.format}, {guess.encoding}; input = {guess.input or 'as it is'}, target = {guess.target or 'as it is'} ({guess.confidence:.0%} sure)")
             told += [f"  {reason}" for reason in guess.reasons]
         return told
+
+
+def answers(given: Sequence[str]) -> dict[str, bool]:
+    """Triage answers such as `no_egress=yes`. Raises UsageError with every one that cannot be read."""
+    found, problems = {}, []
+    for text in given:
+        key, _, value = text.partition("=")
+        if key not in config.QUESTIONS:
+            problems.append(f"{text!r}: no question is named {key!r}")
+        elif value.lower() not in ("yes", "no", "y", "n", "true", "false"):
+            problems.append(f"{text!r}: answer yes or no")
+        else:
+            found[key] = value.lower()[0] in "yt"
+    if problems:
+        raise UsageError("Some triage answers cannot be read", problems=problems, next=f"write NAME=yes or NAME=no; names: {', '.join(config.QUESTIONS)}")
+    return found
 
 
 def draft(raw: dict[str, Any], folder: Path) -> NewProject:

@@ -1,0 +1,1 @@
+"""An accepted candidate becomes something others can run, with hashes."""

@@ -1,0 +1,1 @@
+"""Responsible AI: probes in, findings out, always base against tuned."""

@@ -1,0 +1,1 @@
+"""The applications' door: an OpenAI-compatible gateway."""
