@@ -45,7 +45,7 @@ ALL = (
     Case("tweeteval", "sentiment", ("tweeteval_sentiment/val_text.txt",), ("--bar", "0.65", "--limit", "300", "--labels-file", "{cases}/tweeteval_sentiment/val_labels.txt", "--mapping-file", "{cases}/tweeteval_sentiment/mapping.txt"), {"epochs = 3.0": "epochs = 2.0"}),
     Case("restaurant8k", "extraction", ("restaurant8k/train_3.json",), ("--bar", "0.8", "--limit", "200")),
     Case("cricket", "qna", ("cricket/ipl20rowsoutput.jsonl",), ("--bar", "0.7", "--documents", "{cases}/cricket/IPL_Data.csv"), {"epochs = 3.0": "epochs = 1.0", "k = 3": "k = 1", "words = 120": "words = 200"}),
-    Case("dialogsum", "summarization", ("dialogsum/dialogsum.dev.jsonl",), ("--bar", "0.4", "--limit", "80"), {"epochs = 3.0": "epochs = 2.0"}),
+    Case("dialogsum", "summarization", ("dialogsum/dialogsum.dev.jsonl",), ("--bar", "0.4", "--limit", "120"), {"epochs = 3.0": "epochs = 2.0"}),
     Case("banking77-77", "categorization", ("banking77/train.csv",), ("--bar", "0.75", "--limit", "1000"), {"epochs = 3.0": "epochs = 2.0"}),
 )
 

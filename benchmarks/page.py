@@ -22,10 +22,10 @@ comes from. None of them is part of this project; `WHYTUNE_CASES` names the fold
 
 def page(kept: Mapping[str, Kept]) -> str:
     """The whole page; parts that were not measured are left out."""
-    writers = {"demo": _demo, "cases": _cases, "training": _training, "answering": _answering, "data": _plain, "store": _plain, "help": _plain}
+    writers = {"demo": _demo, "cases": _cases, "training": _training, "answering": _answering, "data": _plain, "checks": _checks, "store": _plain, "review": _plain, "help": _plain}
     titles = {
         "demo": "`make demo`, after set-up", "cases": "Real data, from files to verdict", "training": "Training speed", "answering": "Answering speed",
-        "data": "100,000 rows: import, split, certificate, checks", "store": "Store and search", "help": "`whytune --help`",
+        "data": "100,000 rows: import, split, certificate, checks", "checks": "Every check over 10,000 and 100,000 rows", "store": "Store and search", "review": "Review queue with 50 people", "help": "`whytune --help`",
     }  # fmt: skip
     parts = [INTRO]
     for name, title in titles.items():
@@ -89,6 +89,15 @@ def _answering(result: Mapping[str, Any]) -> str:
         f"- free text: **{result['ratio_free']}x** a one-by-one `generate` loop (bar 4x); labels: **{result['ratio_labels']}x** (bar 12x)\n"
         f"- free answers that are the slow way's, word for word: {result.get('same', '?')} of {result['n_one_by_one']}\n"
     )
+
+
+def _checks(result: Mapping[str, Any]) -> str:
+    rows = [(f"{found['rows']:,}", found["task"], found["cpu_seconds"], _dearest(found["by_check"])) for found in result["results"]]
+    return f"CPU-seconds; bars: 6 for 10,000 rows, 60 for 100,000.\n\n{_table(('rows', 'task', 'CPU-seconds', 'the dearest checks'), rows)}"
+
+
+def _dearest(by_check: Mapping[str, float]) -> str:
+    return ", ".join(f"`{name}` {spent:.1f}" for name, spent in sorted(by_check.items(), key=lambda one: -one[1])[:4])
 
 
 def _plain(result: Mapping[str, Any], path: str = "") -> str:

@@ -1,9 +1,9 @@
 """How fast the store is, on generated data: run `python benchmarks/store.py` and read the JSON it prints.
 
 It measures acts a second (one by one, and in one transaction), answers a second, a pack of 100,000 rows (seconds and
-memory), and searches over 100,000 passages by words and by embedding. Passages are drawn word by word from a
-vocabulary whose frequencies fall as in natural text (Zipf), vectors at random: for exact search their values do not
-matter. Questions are words of a passage, common ones included.
+memory), finding and blanking a subject in such a pack, and searches over 100,000 passages by words and by embedding.
+Passages are drawn word by word from a vocabulary whose frequencies fall as in natural text (Zipf), vectors at random: for
+exact search their values do not matter. Questions are words of a passage, common ones included.
 
     python benchmarks/store.py --passages 20000 --rows 20000      # a quick look
 """
@@ -29,6 +29,7 @@ from whytune.records.evidence import Answer
 from whytune.records.ledger import Person
 from whytune.records.project import AcceptanceRule
 from whytune.store.store import Entry, Store
+from whytune.workspace.subjects import Sought
 
 WORDS, DIMENSIONS, QUESTIONS, K = 60_000, 384, 200, 10
 PERSON = Person(name="bench", roles=("admin",), solo=True)
@@ -139,6 +140,22 @@ def passages(n: int, chance: numpy.random.Generator) -> list[Passage]:
     return made
 
 
+def erasing(store: Store, n: int) -> dict[str, float]:
+    """Finding one subject among n rows and blanking its rows; a full audit of everything that is kept."""
+    kept = store.put_pack(rows(n), "examples")
+    sought = Sought("parcel with number 7919")
+    found: list[int] = []
+    look = timed(lambda: found.append(sum(sought.in_json(line) for _, line in store.erasing.lines(kept))))
+    blank = timed(lambda: store.erasing.blank_rows(kept, lambda _, line: sought.in_json(line)))
+    assert store.erased_rows(kept) == found[0] > 0
+    return {
+        "erase_rows": n,
+        "erase_look_seconds": round(look, 2),
+        "erase_blank_seconds": round(blank, 2),
+        "deep_audit_seconds": round(timed(lambda: store.erasing.damaged({kept: found[0]})), 2),
+    }
+
+
 def searches(store: Store, n: int) -> dict[str, Any]:
     """Building an index and asking it: milliseconds for words, for embedding, and for both after one another."""
     chance = numpy.random.default_rng(17)
@@ -196,6 +213,7 @@ def main() -> None:
             told |= packs(store, asked.rows)
             told |= acts(store)
             told |= answers(store)
+            told |= erasing(store, asked.rows)
             told |= searches(store, asked.passages)
         print(json.dumps(told, indent=2))
     finally:

@@ -15,6 +15,7 @@ from whytune.evaluation.scorers import SCORERS
 from whytune.records.data import Removal
 from whytune.records.decision import VerdictCode
 from whytune.records.ledger import ROLES
+from whytune.responsible.limits import PROBES
 from whytune.tasks import TASKS
 from whytune.workspace import config
 
@@ -40,6 +41,7 @@ def codes() -> set[str]:
         ("settings.md", set(settings.NAMES) | {settings.PREFIX + name.upper() for name in settings.NAMES} | set(ROLES)),
         ("tasks-and-scorers.md", set(TASKS) | set(SCORERS)),
         ("checks.md", set(CHECKS)),
+        ("probes.md", set(PROBES)),
         ("verdicts.md", set(get_args(VerdictCode))),
         ("exit-codes.md", codes()),
         ("import-formats.md", set(get_args(Removal.model_fields["reason"].annotation))),

@@ -36,6 +36,8 @@ class Settings:
     """cpu, cuda, or auto."""
     person: str = ""
     """Who acts; empty: the login name."""
+    signing_key: str = ""
+    """The file of the Ed25519 key that signs checkpoints and releases; empty: `keys/signing.pem` in the workspace's folder."""
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -44,8 +44,9 @@ class Task:
         return Prompt(system=system, decoding=decoding)
 
 
-COMMON_CHECKS = ("empty", "exact_duplicates", "near_duplicates", "conflicts", "leakage", "template_leakage", "copies_input", "length")
-LABEL_CHECKS = (*COMMON_CHECKS, "label_set", "balance")
+COMMON_CHECKS = ("empty", "exact_duplicates", "near_duplicates", "conflicts", "leakage", "template_leakage", "copies_input", "length", "token_length", "slices", "sensitive_terms")
+TEXT_CHECKS = (*COMMON_CHECKS, "refusals", "truncated", "language", "repeated_text")
+LABEL_CHECKS = (*COMMON_CHECKS, "label_set", "balance", "label_errors")
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -61,7 +62,7 @@ TASKS: dict[str, Task] = {
             max_new_tokens=48,
             metric="facts",
             beside=("exact_match", "token_f1", "contains", "abstained"),
-            checks=(*COMMON_CHECKS, "refusals", "truncated"),
+            checks=TEXT_CHECKS,
             guesses=(("question", "answer"), ("instruction", "output"), ("prompt", "completion"), ("input", "output")),
         ),
         Task(
@@ -75,7 +76,7 @@ TASKS: dict[str, Task] = {
             max_new_tokens=80,
             metric="rouge1",
             beside=("rouge2", "rougeL", "chrf", "unsupported", "compression"),
-            checks=(*COMMON_CHECKS, "refusals", "truncated", "unsupported"),
+            checks=(*TEXT_CHECKS, "unsupported"),
             guesses=(("dialogue", "summary"), ("text", "summary"), ("document", "summary"), ("article", "highlights")),
         ),
         Task(
@@ -89,7 +90,7 @@ TASKS: dict[str, Task] = {
             max_new_tokens=96,
             metric="token_f1",
             beside=("facts", "chrf", "abstained"),
-            checks=(*COMMON_CHECKS, "refusals", "truncated"),
+            checks=TEXT_CHECKS,
             guesses=(("messages", ""), ("conversations", ""), ("prompt", "response"), ("subject", "reply")),
         ),
         Task(

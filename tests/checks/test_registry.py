@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from whytune.checks.exposure import iban_fits, luhn_fits
+from whytune.checks.personal import iban_fits, luhn_fits
 from whytune.checks.registry import CHECKS, run
 from whytune.checks.subject import Subject
 from whytune.records.data import Certificate, Example, Finding, Origin, SplitName

@@ -153,3 +153,36 @@ def test_vectors_that_do_not_fit_are_refused(store: Store) -> None:
     store.passages.build("words only", made)
     with pytest.raises(StoreError, match="no embeddings"):
         store.passages.vector_search("words only", numpy.ones(2, dtype=numpy.float32), 1)
+
+
+def test_passages_taken_out_are_found_by_nobody_any_more(store: Store, folder: Path) -> None:
+    kept = [passage(f"the rain falls on part {n}", access=("staff",) if n % 2 else ()) for n in range(6)]
+    hers = passage("the rain is what Zoe likes", access=("staff",))
+    vectors = numpy.eye(7, dtype=numpy.float32)
+    store.passages.build("i", [*kept[:3], hers, *kept[3:]], vectors)
+    with Store.open(folder) as other:
+        asked = other.passages.search("i", "what does zoe like about rain", 7, ("staff",))
+        assert asked[0].passage == hers
+        content = store.passages.open("i").content
+        assert store.passages.redact("i", lambda one: "Zoe" in one.text) == (hers.id,)
+        for where in (store, other):
+            assert hers not in [hit.passage for hit in where.passages.search("i", "what does zoe like about rain", 7, ("staff",))]
+            assert list(where.passages.passages("i")) == kept
+            assert where.passages.open("i").content == content
+            assert where.passages.open("i").erased == 1
+            for place, one in zip((0, 1, 2, 4, 5, 6), kept, strict=True):
+                assert where.passages.vector_search("i", vectors[place], 1, ("staff",))[0].passage == one
+            assert len(where.passages.vector_search("i", vectors[0], 9)) == 3, "access is kept"
+        assert store.passages.redact("i", lambda one: "Zoe" in one.text) == ()
+    assert store.passages.ids() == ["i"]
+    assert not [path for path in folder.rglob("*") if path.is_file() and b"Zoe" in path.read_bytes()]
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+def test_an_index_may_lose_its_last_passage(store: Store, vectors: bool) -> None:
+    store.passages.build("i", [passage("rain")], numpy.ones((1, 3), numpy.float32) if vectors else None)
+    assert len(store.passages.redact("i", lambda _: True)) == 1
+    assert store.passages.search("i", "rain", 3) == []
+    assert list(store.passages.passages("i")) == []
+    if vectors:
+        assert store.passages.vector_search("i", numpy.ones(3, numpy.float32), 3) == []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from whytune.answering.backends.models import prepare_folder
+from whytune.answering.backends.models import BUNDLED_PACKAGE, prepare_bundled, prepare_folder
 from whytune.records.candidate import Base, Prompt, Recipe
 from whytune.records.data import Example, Origin
 from whytune.training.plan import TrainingPlan
@@ -70,6 +72,16 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     """The tiny model as a base."""
     return prepare_folder(build_model(tmp_path_factory.mktemp("tiny")))
+
+
+@pytest.fixture(scope="session")
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """The model that comes with whytune."""
+    found = list(importlib.metadata.Distribution.discover(name=BUNDLED_PACKAGE))
+    assert found or not os.environ.get("CI"), "CI must have the bundled model"
+    if not found:
+        pytest.skip("the bundled model is not installed")
+    return prepare_bundled(tmp_path_factory.mktemp("bundled"))
 
 
 def rows(count: int, start: int = 0) -> list[Example]:

@@ -85,7 +85,7 @@ def test_fields_that_act_before_or_beside_the_steps(tiny_base: Base) -> None:
     assert machine.choose_dtype("auto", torch.device("cpu")) in ("float32", "bfloat16")
     assert len(looks(20, 4)) == 4
     with pytest.raises(ValidationError):
-        Recipe.model_validate({"method": "full"})
+        Recipe.model_validate({"method": "adalora"})
 
 
 def test_no_field_is_forgotten_here() -> None:

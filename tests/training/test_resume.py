@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import signal
@@ -15,7 +14,6 @@ from pathlib import Path
 import pytest
 from tests.training.conftest import rows
 
-from whytune.answering.backends.models import BUNDLED_PACKAGE, prepare_bundled
 from whytune.errors import TrainingError
 from whytune.jobs.progress import Silent
 from whytune.records.candidate import Base
@@ -47,15 +45,6 @@ def wait_for(run: Path, process: subprocess.Popen[str], step: int) -> None:
         assert process.poll() is None, said(run)
         time.sleep(0.05)
     raise AssertionError("no checkpoint came")
-
-
-@pytest.fixture(scope="session")
-def bundled(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    found = list(importlib.metadata.Distribution.discover(name=BUNDLED_PACKAGE))
-    assert found or not os.environ.get("CI"), "CI must have the bundled model"
-    if not found:
-        pytest.skip("the bundled model is not installed")
-    return prepare_bundled(tmp_path_factory.mktemp("bundled"))
 
 
 @pytest.mark.slow

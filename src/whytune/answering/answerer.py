@@ -9,6 +9,7 @@ Answer with its error; nothing is dropped. Example:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from whytune.answering.backends.protocol import Backend, Chat, Completion, Constraint, Labels, Schema
@@ -33,6 +34,15 @@ class Finder(Protocol):
         self, query: str, retrieval: Retrieval, evidence: tuple[str, ...] = (), *, answer: str = ""
     ) -> list[Passage]:
         """The passages to hand over."""
+
+
+@dataclass(frozen=True)
+class PreparedChat:
+    """What a model is handed for one item, and the passages in it."""
+
+    chat: Chat
+    passages: tuple[Passage, ...]
+    constraint: Constraint
 
 
 class Answerer:
@@ -97,9 +107,14 @@ class Answerer:
 
     def chat(self, candidate: Candidate, example: Example) -> Chat:
         """The prompt of one item, exactly as it would be answered; for people who want to see it."""
+        return self.prepared(candidate, example).chat
+
+    def prepared(self, candidate: Candidate, example: Example) -> PreparedChat:
+        """One item ready to be answered, for whoever hands it to a model in their own time."""
         (passages,) = self._passages(candidate, [example])
         (shots,) = self._shots(candidate, [example])
-        return chat(candidate.prompt, example.messages, passages, shots)
+        made = chat(candidate.prompt, example.messages, passages, shots)
+        return PreparedChat(made, tuple(passages), self.constraint(candidate))
 
     def _passages(self, candidate: Candidate, examples: Sequence[Example]) -> list[list[Passage]]:
         retrieval = candidate.retrieval

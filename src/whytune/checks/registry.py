@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from whytune.checks import exposure, grounding, labelling, presence, repetition
+from whytune.checks import (
+    exposure,
+    grounding,
+    labelling,
+    presence,
+    quality,
+    repetition,
+    slicing,
+    suspects,
+    tokens,
+)
 from whytune.checks.subject import Subject
 from whytune.jobs.progress import Progress, Silent
 from whytune.records.data import Finding
@@ -25,6 +35,12 @@ CHECKS: dict[str, Callable[[Subject], Finding]] = {
     "unsupported": grounding.unsupported,
     "schema": grounding.schema,
     "ungrounded_fields": grounding.ungrounded_fields,
+    "token_length": tokens.token_length,
+    "language": quality.language,
+    "repeated_text": quality.repeated_text,
+    "label_errors": suspects.label_errors,
+    "slices": slicing.slices,
+    "sensitive_terms": slicing.sensitive_terms,
     "personal_data": exposure.personal_data,
     "secrets": exposure.secrets,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,6 +16,17 @@ SHOWN = 20
 
 
 @dataclass(frozen=True)
+class Ruler:
+    """How long texts are for the chosen model. limit: the longest row it takes; prompt: what the system prompt takes of it."""
+
+    model: str
+    count: Callable[[Sequence[str]], list[int]]
+    limit: int
+    prompt: int
+    exact: bool
+
+
+@dataclass(frozen=True)
 class Subject:
     """A dataset version as the checks see it. removed counts removals by reason."""
 
@@ -25,6 +36,7 @@ class Subject:
     labels: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     removed: Mapping[str, int] = field(default_factory=dict)
+    tokens: Ruler | None = None
 
     @cached_property
     def examples(self) -> list[Example]:

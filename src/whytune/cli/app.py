@@ -11,7 +11,25 @@ from typing import Any
 
 import typer
 
-from whytune.cli import data, decision, projects, system
+from whytune.cli import (
+    accept,
+    alias,
+    audit,
+    data,
+    decision,
+    erase,
+    feedback,
+    leaderboard,
+    models,
+    people,
+    projects,
+    release,
+    responsible,
+    review,
+    serve,
+    system,
+    web,
+)
 from whytune.errors import WhytuneError
 
 INTERRUPTED = 130
@@ -25,7 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (projects, data, decision, system):
+for room in (projects, data, decision, leaderboard, models, responsible, review, accept, release, alias, audit, erase, people, web, serve, feedback, system):
     room.add_to(app)
 
 

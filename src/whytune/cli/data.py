@@ -1,4 +1,4 @@
-"""`whytune data show | check`: what is in the dataset, what was removed and why, what the checks found."""
+"""`whytune data ...`: what is in the dataset, what was removed and why, what the checks found; the rest of the room stands beside it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from typing import Annotated
 
 import typer
 
+from whytune.cli import create, versions
 from whytune.cli.options import Json, Name, project
 from whytune.cli.screen import Screen, say, say_json, say_next, table
 
 
 def add_to(app: typer.Typer) -> None:
     """Register this file's commands."""
-    room = typer.Typer(help="Show and check the dataset.", no_args_is_help=True)
+    room = typer.Typer(help="Find, create, show, check, compare and approve data.", no_args_is_help=True)
     room.command()(show)
     room.command()(check)
+    versions.add_to(room)
+    create.add_to(room)
     app.add_typer(room, name="data")
 
 
@@ -35,12 +38,14 @@ def show(
     gone = list(chosen.removals()) if removed or as_json else []
     shown = chosen.sample(rows)
     if as_json:
-        say_json("dataset", {"dataset": dataset, "id": dataset.id, "rows": shown, "removals": gone})
+        say_json("dataset", {"dataset": dataset, "id": dataset.id, "rows": shown, "removals": gone, "erased": chosen.erased})
         return
     counts = ", ".join(f"{split} {dataset.counts.get(split, 0):,}" for split in SPLITS)
     say(f"{dataset.project} v{dataset.number} ({dataset.id[:18]}): {counts}")
     for source in dataset.sources:
         say(f"  {source.file}: {source.format}, {source.encoding}, {source.rows:,} rows, {source.documents:,} documents, {source.unreadable:,} unreadable")
+    if chosen.erased:
+        say(f"erased since, at somebody's request: {chosen.erased:,} rows; the counts are those of when it was made")
     if dataset.removed:
         say("removed: " + ", ".join(f"{reason} {n:,}" for reason, n in sorted(dataset.removed.items())))
     sealed = dataset.certificate

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from whytune.cli.models import show_choice
 from whytune.cli.options import DryRun, Json, Name, project, workspace
 from whytune.cli.screen import Screen, plain_seconds, say, say_json, say_next, table
+from whytune.errors import UsageError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -134,9 +136,16 @@ def run(
     say_next(chosen.status().next)
 
 
-def train(name: Name = "", dry_run: DryRun = False, as_json: Json = False) -> None:
+def train(
+    name: Name = "",
+    all_of: Annotated[bool, typer.Option("--all", help="Train every one of [[candidates]] and rank them on dev.")] = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
     """Train the adapters that apply; rows of the test set cannot reach it."""
     chosen = project(name)
+    if all_of and not chosen.file.candidates:
+        raise UsageError("There is nothing to train side by side", where="whytune.toml", next="list [[candidates]] in whytune.toml; docs: How to choose a model")
     if dry_run:
         estimate = chosen.training_estimate()
         if as_json:
@@ -147,17 +156,22 @@ def train(name: Name = "", dry_run: DryRun = False, as_json: Json = False) -> No
         return
     screen = Screen(quiet=as_json, money_hour=chosen.file.prices.compute_hour, currency=chosen.file.prices.currency)
     try:
-        chosen.run(screen, until="train")
+        chosen.run(screen, until="train", how="all" if all_of else "")
     finally:
         screen.close()
     adapters = chosen.adapters
     if as_json:
-        say_json("train", {"project": chosen.name, "adapters": adapters})
+        say_json("train", {"project": chosen.name, "adapters": adapters, "choice": chosen.choice})
         return
     for adapter in adapters:
         best = next(point for point in adapter.curve if point.step == adapter.best_step)
         metric = "" if best.dev_metric is None else f", dev {chosen.file.acceptance.metric} {best.dev_metric:.3f}"
         say(f"{adapter.id[:18]}: {adapter.rows:,} rows, {adapter.trained_tokens:,} trained tokens, best at step {best.step} (dev loss {best.dev_loss:.3f}{metric}), {plain_seconds(adapter.seconds)}")
+        if adapter.cost:
+            cost = adapter.cost
+            say(f"  steps: {plain_seconds(cost.seconds)}, expected {plain_seconds(cost.expected_seconds)}; memory: {cost.memory_bytes / 1e9:.2f} GB, expected {cost.expected_memory_bytes / 1e9:.2f} GB; {cost.money:.4f} {cost.currency}")
+    if chosen.choice:
+        show_choice(chosen.choice, as_json=False)
     if not adapters:
         say("nothing was trained; `whytune status` says why")
     say_next(chosen.status().next)
@@ -178,6 +192,8 @@ def status(name: Name = "", as_json: Json = False) -> None:
         say(f"{one.project} ({one.task}): {one.headline}")
         for step in one.steps:
             say(f"  {step.mark} {step.name:<12} {step.detail}")
+        for hint in one.hints:
+            say(f"  ! {hint}")
         say_next(one.next)
 
 
@@ -185,6 +201,8 @@ def next_step(name: Name = "", as_json: Json = False) -> None:
     """The one thing to do now."""
     found = project(name).status()
     if as_json:
-        say_json("next", {"project": found.project, "next": found.next})
+        say_json("next", {"project": found.project, "next": found.next, "hints": found.hints})
     else:
+        for hint in found.hints:
+            say(f"! {hint}")
         say_next(found.next)

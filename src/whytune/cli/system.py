@@ -1,4 +1,4 @@
-"""`whytune doctor | explain | demo | audit | config`: the machine, the words, a first run, the ledger, the settings."""
+"""`whytune doctor | explain | demo | config`: the machine, the words, a first run, the settings."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from typing import Annotated
 
 import typer
 
-from whytune.cli.options import DryRun, Json, workspace
-from whytune.cli.screen import Screen, plain_seconds, say, say_json, say_next, table
-from whytune.errors import TamperedError
+from whytune.cli.options import DryRun, Json
+from whytune.cli.screen import Screen, plain_seconds, say, say_json, say_next
 
 
 def add_to(app: typer.Typer) -> None:
     """Register this file's commands."""
     for command in (doctor, explain, demo):
         app.command()(command)
-    audit = typer.Typer(help="The ledger: who did what, chained by hash.", no_args_is_help=True)
-    audit.command()(verify)
-    audit.command("log")(log)
-    app.add_typer(audit, name="audit")
     config = typer.Typer(help="Settings and where each comes from.", no_args_is_help=True)
     config.command("show")(show)
     app.add_typer(config, name="config")
@@ -94,37 +89,6 @@ def demo(
     others = [name for name in demos.titles() if name != case]
     say("other cases: " + ", ".join(f"make demo CASE={name}" for name in others))
     say_next("whytune init NAME --task TASK --from FILE   (your own data)")
-
-
-def verify(
-    head: Annotated[str, typer.Option(help="The ledger head you noted elsewhere; shows a cut or rewritten ledger.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Recompute the hash of every event and record. A chain alone can be rewritten whole: note its head elsewhere."""
-    found = workspace().audit(head)
-    if as_json:
-        say_json("audit", {"events": found.events, "head": found.head, "problems": list(found.problems)})
-    else:
-        say(f"{found.events:,} events, head {found.head or 'none'}")
-    if found.problems:
-        raise TamperedError("The ledger is not what was written", problems=found.problems, next="restore the store from a backup whose head you know")
-    if not as_json:
-        say("every hash fits" + (" and the head is the one given" if head else "; note the head elsewhere to detect a rewritten ledger"))
-
-
-def log(
-    last: Annotated[int, typer.Option(help="How many events, newest last.")] = 20,
-    as_json: Json = False,
-) -> None:
-    """The newest events: when, who, what."""
-    events = workspace().events()[-last:]
-    if as_json:
-        say_json("events", {"events": events})
-        return
-    table(
-        ("#", "when", "who", "what", "project", "wrote"),
-        [(str(e.number), e.when[:19], e.person + (" (solo)" if e.solo else ""), e.act, e.project, str(len(e.wrote))) for e in events],
-    )
 
 
 def show(

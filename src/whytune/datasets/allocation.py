@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from whytune.datasets.cleaning import lot
 from whytune.records.data import SPLITS, SplitName, SplitPlan
 
+TRAIN_SIDE: tuple[SplitName, SplitName] = ("train", "dev")
+
 
 @dataclass(frozen=True)
 class Component:
@@ -19,6 +21,8 @@ class Component:
     rows: list[int]
     strata: Counter[str]
     fixed: SplitName | None = None
+    closed: bool = False
+    """Goes to train or dev only, and takes no part in how the rest is shared out."""
 
 
 def allocate(components: Sequence[Component], plan: SplitPlan) -> dict[str, SplitName]:
@@ -27,16 +31,21 @@ def allocate(components: Sequence[Component], plan: SplitPlan) -> dict[str, Spli
     Large components first, then in an order drawn by the seed; each goes where its labels are missing most, and among
     labels that are served alike to the split that lacks most rows. A fixed component stays where it is and counts.
     """
-    shelves = _Shelves(components, plan)
+    shelves = _Shelves([component for component in components if not component.closed], plan)
     given: dict[str, SplitName] = {}
     for component in components:
-        if component.fixed is not None:
+        if component.fixed is not None and not component.closed:
             given[component.key] = shelves.put(component, component.fixed)
-    free = [component for component in components if component.fixed is None]
+    free = [component for component in components if component.fixed is None and not component.closed]
     for component in sorted(free, key=lambda one: (-len(one.rows), lot(plan.seed, one.key), one.key)):
         given[component.key] = shelves.put(
             component, max(SPLITS, key=lambda split: shelves.need(component, split))
         )
+    # What may not go to test comes last, so that it takes no other row's place there; train and dev keep their proportion.
+    closed = [component for component in components if component.closed]
+    for component in sorted(closed, key=lambda one: (one.fixed is None, -len(one.rows), lot(plan.seed, one.key), one.key)):
+        emptiest: SplitName = min(TRAIN_SIDE, key=lambda split: shelves.fill(component, split))
+        given[component.key] = shelves.put(component, component.fixed or emptiest)
     return given
 
 
@@ -58,6 +67,12 @@ class _Shelves:
             self._have[split][name] += count
         self._rows[split] += len(component.rows)
         return split
+
+    def fill(self, component: Component, split: SplitName) -> tuple[float, float]:
+        """How far this split would be ahead of its share with the component: of the component's labels, then of all rows."""
+        share, size = self._shares[split], len(component.rows)
+        labels = sum(count * (self._have[split][name] + count) for name, count in component.strata.items()) / size
+        return labels / share, (self._rows[split] + size) / share
 
     def need(self, component: Component, split: SplitName) -> float:
         """How much this split lacks what the component has, in rows."""

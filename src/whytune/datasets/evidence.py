@@ -154,12 +154,8 @@ def _holders(
     said_words, said_numbers = frozenset(asked), frozenset(numbers(question))
     answer = example.target_text
     new_numbers = frozenset(numbers(answer)) - said_numbers
-    new_names = frozenset(word for name in _NAME.findall(answer) for word in _bare(name)) - said_words
-    new_words = (
-        frozenset(word for word in _bare(answer) if word not in _EMPTY_WORDS and not word.isdigit())
-        - said_words
-    )
-    wanted = new_names if new_numbers or new_names else new_words
+    names = new_names(answer, said_words)
+    wanted = names if new_numbers or names else content_words(answer) - said_words
     if not new_numbers and not wanted:
         return []
     holders = []
@@ -173,6 +169,16 @@ def _holders(
             if new_numbers <= held.numbers | _numbers_in_words(held.words) and wanted <= held.words:
                 holders.append(document)
     return holders
+
+
+def new_names(answer: str, said: frozenset[str]) -> frozenset[str]:
+    """Names in an answer, word by word, that were not said before."""
+    return frozenset(word for name in _NAME.findall(answer) for word in _bare(name)) - said
+
+
+def content_words(text: str) -> frozenset[str]:
+    """Words that say something of the matter; numbers are not among them."""
+    return frozenset(word for word in _bare(text) if word not in _EMPTY_WORDS and not word.isdigit())
 
 
 def _numbers_in_words(held: frozenset[str]) -> frozenset[str]:

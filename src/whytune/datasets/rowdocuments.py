@@ -27,6 +27,8 @@ class RowText(NamedTuple):
     title: str
     text: str
     origin: Origin
+    values: dict[str, Any] = {}
+    """The row's cells by column."""
 
 
 def row_documents(
@@ -66,14 +68,19 @@ def row_documents(
                 reason="empty", origin=origin, detail=f"{text!r} is empty" if text else "every cell is empty"
             )
             continue
-        yield RowText(plain(row.values.get(title)) or f"{path.stem}, row {row.line}", body, origin)
+        yield RowText(plain(row.values.get(title)) or f"{path.stem}, row {row.line}", body, origin, row.values)
+
+
+def cell_text(value: Any) -> str:
+    """A cell as a document says it."""
+    return " ".join(plain(value).split())
 
 
 def _sentences(values: dict[str, Any]) -> str:
     """`Column: value.` line by line; empty cells are left out, for they say nothing."""
     lines = []
     for name, value in values.items():
-        cell = " ".join(plain(value).split())
+        cell = cell_text(value)
         if cell and name != KEY:
             lines.append(f"{name}: {cell}" + ("" if cell.endswith((".", "!", "?")) else "."))
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whytune.datasets import cleaning
 from whytune.datasets.allocation import Component, allocate
@@ -53,12 +53,21 @@ class Built:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """What an earlier version decided: where its rows stand, and which new rows never enter the test set."""
+
+    assigned: Mapping[str, SplitName]
+    train_side: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class _Rules:
     """What decides where a row goes."""
 
     plan: SplitPlan
     task: Task
     before: Mapping[str, SplitName]
+    train_side: frozenset[str] = frozenset()
 
 
 def build(
@@ -66,13 +75,14 @@ def build(
     plan: SplitPlan,
     task: Task,
     *,
-    previous: Mapping[str, SplitName] | None = None,
+    previous: Mapping[str, SplitName] | Earlier | None = None,
     power: Callable[[int], float | None] | None = None,
     progress: Progress | None = None,
 ) -> Built:
     """The split. power tells the smallest provable difference of a test set of n rows. Raises DataError, all at once."""
     _check_plan(plan)
-    before = dict(previous or {})
+    earlier = previous if isinstance(previous, Earlier) else Earlier(previous or {})
+    before = dict(earlier.assigned)
     progress = progress or Silent()
     removals: list[Removal] = []
     progress.phase("cleaning", len(examples), "rows")
@@ -87,7 +97,10 @@ def build(
     kept_before_near = kept
     kept = cleaning.without_near(kept, pairs, before, removals)
     progress.advance(len(kept_before_near))
-    kept = cleaning.sampled(kept, plan, task, before, removals)
+    # Rows that people accepted one by one are not sampled out again.
+    chosen = [example for example in kept if example.id in earlier.train_side]
+    kept = cleaning.sampled([example for example in kept if example.id not in earlier.train_side], plan, task, before, removals)
+    kept = sorted([*kept, *chosen], key=lambda example: example.id) if chosen else kept
     _enough(kept, removals, task, len(examples))
     position = {id(example): row for row, example in enumerate(kept)}
     joined = [
@@ -97,7 +110,7 @@ def build(
     ]
     progress.phase("splitting", len(kept), "rows")
     families = _families(kept, joined)
-    rows = _assign(kept, families, _Rules(plan, task, before), removals)
+    rows = _assign(kept, families, _Rules(plan, task, before, earlier.train_side), removals)
     rows, purged, last = _purge(rows, plan, before, removals)
     progress.advance(len(kept))
     _whole(rows, len(families))
@@ -195,6 +208,8 @@ def _assign(
     rows: list[tuple[Example, SplitName]] = []
     for family in families:
         known = {before[kept[row].id] for row in family if kept[row].id in before}
+        if "test" in known and any(kept[row].id in rules.train_side for row in family):
+            family = _without_train_side([kept[row] for row in family], family, rules, removals)
         if "test" in known and len(known) > 1:
             rows += _bridge([kept[row] for row in family], before, removals)
         elif len(known) > 1:
@@ -206,9 +221,22 @@ def _assign(
                 _component(kept, train, rules.task, "train"),
             ]
         else:
-            components.append(_component(kept, family, rules.task, next(iter(known), None)))
+            closed = any(kept[row].id in rules.train_side for row in family)
+            components.append(replace(_component(kept, family, rules.task, next(iter(known), None)), closed=closed))
     given = allocate(components, rules.plan)
     return rows + [(kept[row], given[component.key]) for component in components for row in component.rows]
+
+
+def _without_train_side(examples: list[Example], family: list[int], rules: _Rules, removals: list[Removal]) -> list[int]:
+    """The family of a test row without the accepted rows that would follow it into the test set."""
+    witness = min(example.id for example in examples if rules.before.get(example.id) == "test")
+    left = []
+    for example, row in zip(examples, family, strict=True):
+        if example.id in rules.train_side and example.id not in rules.before:
+            removals.append(Removal(reason="leak", origin=example.origin, witness=witness, detail="belongs to a test row; accepted rows never enter the test set"))
+        else:
+            left.append(row)
+    return left
 
 
 def _component(kept: list[Example], family: list[int], task: Task, fixed: SplitName | None) -> Component:

@@ -87,7 +87,8 @@ class Recipe(Record):
     """How an adapter is trained. Every field changes behaviour; there are no others."""
 
     KIND: ClassVar[str] = "recipe"
-    method: Literal["lora"] = "lora"
+    method: Literal["lora", "qlora", "dora", "rslora", "full"] = "lora"
+    """full trains every weight; rank, alpha and dropout then say nothing."""
     rank: int = Field(default=16, ge=1, le=512)
     alpha: int = Field(default=32, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -117,12 +118,27 @@ class Checkpoint(Value):
     seconds: float
 
 
+class RunCost(Value):
+    """What a training run was expected to take, and what it took. Seconds are of its steps, without the looks at dev."""
+
+    expected_seconds: float
+    """Before the first step, from three measured steps on the longest batch."""
+    seconds: float
+    expected_memory_bytes: int
+    memory_bytes: int
+    """Most memory that the process held."""
+    expected_money: float
+    money: float
+    currency: str
+    processes: int = 1
+
+
 class Adapter(Record):
-    """Trained weights, and what they were trained from."""
+    """Trained weights, and what they were trained from. By method `full` they are all weights of the model."""
 
     KIND: ClassVar[str] = "adapter"
     # How long it took is measured, not what it is: the same weights trained again are the same adapter.
-    UNHASHED: ClassVar[frozenset[str]] = frozenset({"seconds", "curve"})
+    UNHASHED: ClassVar[frozenset[str]] = frozenset({"seconds", "curve", "cost"})
     base: str
     recipe: Recipe
     dataset: str
@@ -141,6 +157,8 @@ class Adapter(Record):
     best_step: int
     curve: tuple[Checkpoint, ...]
     versions: dict[str, str] = {}
+    """Of the libraries; and how many processes trained together, where it was more than one."""
+    cost: RunCost | None = None
 
 
 class Candidate(Record):

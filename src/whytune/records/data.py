@@ -91,7 +91,7 @@ class Example(Record):
 class Removal(Value):
     """A source row that did not become an example, and why. `witness` is the id of the row that stays in its place."""
 
-    reason: Literal["unreadable", "empty", "missing_field", "exact_duplicate", "near_duplicate", "conflict", "leak", "too_long", "sampled_out", "unlisted_label"]
+    reason: Literal["unreadable", "empty", "missing_field", "exact_duplicate", "near_duplicate", "conflict", "leak", "too_long", "sampled_out", "unlisted_label", "replaced", "erased"]
     origin: Origin
     detail: str = ""
     witness: str = ""

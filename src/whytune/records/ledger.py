@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from whytune.records.record import Record
+from whytune.records.record import Record, canonical_json
 
 ROLES: dict[str, str] = {
     "business_owner": "defines the use case and the bar; accepts",
@@ -46,3 +46,25 @@ class Event(Record):
     read: tuple[str, ...]
     wrote: tuple[str, ...]
     facts: dict[str, str] = {}
+
+
+class LedgerCheckpoint(Record):
+    """The ledger's last event at a moment, signed: who holds a copy elsewhere sees whether anything up to it was changed."""
+
+    KIND: ClassVar[str] = "checkpoint"
+    number: int
+    """Of the last event; the checkpoint's own event comes after it."""
+    head: str
+    """Id of that event."""
+    when: str
+    """UTC, ISO 8601."""
+    public_key: str
+    """Ed25519, 64 hexadecimal digits."""
+    signature: str
+    """Of `message`, in hexadecimal."""
+
+    @staticmethod
+    def message(number: int, head: str, when: str) -> bytes:
+        """The bytes that are signed."""
+        said = {"format": "whytune.checkpoint/1", "number": number, "head": head, "when": when}
+        return canonical_json(said).encode()

@@ -75,6 +75,14 @@ def smallest_mean_difference(n: float, spread: float, *, power: float = 0.8, alp
     return min(1.0, (normal_quantile(1 - alpha / 2) + normal_quantile(power)) * spread / math.sqrt(items))
 
 
+def votes_needed(share: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
+    """Decisive votes that prove a preference of this size: 85 for 65 to 35, 194 for 60 to 40."""
+    apart = abs(share - 0.5)
+    _check(apart, power, alpha)
+    reach = normal_quantile(1 - alpha / 2) / 2 + normal_quantile(power) * math.sqrt(share * (1 - share))
+    return math.ceil(reach**2 / apart**2 - 1e-9)
+
+
 def design_effect(cluster_sizes: list[int], correlation: float) -> float:
     """How much clustering inflates the variance, from the sizes and the correlation inside a cluster (Kish)."""
     n = sum(cluster_sizes)

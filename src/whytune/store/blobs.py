@@ -102,10 +102,24 @@ class Blobs:
                 self._seen[path] = state
         return path
 
+    def check(self, name: str) -> None:
+        """Read what is kept under that digest, file or folder, and recompute it. Raises TamperedError."""
+        self._seen.clear()
+        if self._blob(name).exists():
+            self.path(name)
+        else:
+            self.folder(name)
+
     def digests(self) -> Iterator[str]:
         """Digests of all blobs and folders there are."""
         for kind in ("blobs", "folders"):
             yield from (path.name for path in (self._root / kind).glob("*/*"))
+
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """(digest, path) of every kept file, those of kept folders under the folder's digest."""
+        for kind in ("blobs", "folders"):
+            for path in sorted((self._root / kind).glob("*/*")):
+                yield from ((path.name, file) for file in ([path] if path.is_file() else sorted(path.rglob("*"))) if file.is_file())
 
     def _blob(self, name: str) -> Path:
         return placed(self._root / "blobs", _safe(name))

@@ -6,6 +6,8 @@ in `passages`. The rest is SQLAlchemy Core.
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +45,11 @@ class Database:
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
         self._writer = self._engine.execution_options(writes=True)
+        # For what nothing is concluded from: a kill loses none of it, a power cut may; the next durable write keeps it too.
+        quick = create_engine(f"sqlite:///{self.file}", connect_args={"timeout": BUSY_SECONDS})
+        event.listen(quick, "connect", _configure_quick)
+        event.listen(quick, "begin", _begin)
+        self._quick = quick.execution_options(writes=True)
         try:
             if create:
                 # Two processes that create the same store at once: the second waits, then finds it made.
@@ -65,16 +72,34 @@ class Database:
         with told(doing, self.file), self._writer.begin() as connection:
             yield connection
 
+    def shortcut(self) -> Shortcut:
+        """A connection of its own, for what happens many times a second."""
+        return Shortcut(self.file)
+
+    def fold(self) -> None:
+        """Fold the write-ahead log into the file and empty it, so that nothing overwritten is left in it."""
+        with told("fold the log into the database", self.file), self._engine.connect() as connection:
+            held = connection.connection.driver_connection
+            if held is not None:
+                held.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    @contextmanager
+    def noting(self, doing: str) -> Iterator[Connection]:
+        """One transaction as `writing`, for operational state: it does not wait for the disk."""
+        with told(doing, self.file), self._quick.begin() as connection:
+            yield connection
+
     def close(self) -> None:
         """Give the file back."""
         self._engine.dispose()
+        self._quick.dispose()
 
     def _create(self) -> None:
         with self.writing("create the store") as connection:
             if inspect(connection).get_table_names():
                 return
             tables.metadata.create_all(connection)
-            for statement in tables.triggers():
+            for statement in tables.triggers().values():
                 connection.exec_driver_sql(statement)
             connection.execute(insert(tables.meta), {"name": "schema", "value": str(tables.SCHEMA)})
 
@@ -104,6 +129,53 @@ class Database:
                 tables.metadata.create_all(connection)
 
 
+class Shortcut:
+    """One connection without pool, compiling or a flush at each write; any thread may use it, one at a time.
+
+    What it wrote outlives a kill of the process. A power cut may take the last moments of it, never a part of one write:
+    so it is for operational state only.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._held: sqlite3.Connection | None = None
+
+    def value(self, query: str, given: Sequence[Any] = ()) -> Any:
+        """The first column of the first row; None where there is none."""
+        with self._lock, told("look something up", self._file):
+            row = self._open().execute(query, given).fetchone()
+        return row[0] if row else None
+
+    def write(self, doing: str, statements: Sequence[tuple[str, Sequence[Sequence[Any]]]]) -> None:
+        """Each statement with each of its rows, all in one transaction or none."""
+        with self._lock, told(doing, self._file):
+            held = self._open()
+            held.execute("BEGIN IMMEDIATE")
+            try:
+                for statement, rows in statements:
+                    held.executemany(statement, rows)
+                held.execute("COMMIT")
+            except BaseException:
+                if held.in_transaction:  # a full disk ends it by itself
+                    held.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Give the file back."""
+        with self._lock:
+            if self._held is not None:
+                self._held.close()
+                self._held = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._held is None:
+            self._held = sqlite3.connect(self._file, check_same_thread=False, isolation_level=None, timeout=BUSY_SECONDS)
+            _configure(self._held, None)
+            self._held.execute("PRAGMA synchronous=NORMAL")
+        return self._held
+
+
 def add_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows whose primary key is not there yet."""
     if rows:
@@ -120,6 +192,11 @@ def _configure(connection: Any, _: Any) -> None:
     connection.isolation_level = None
     for setting in _SETTINGS:
         connection.execute(setting)
+
+
+def _configure_quick(connection: Any, record: Any) -> None:
+    _configure(connection, record)
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _begin(connection: Connection) -> None:

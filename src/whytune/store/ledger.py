@@ -59,10 +59,7 @@ class LedgerReport:
 
 def append(connection: Connection, entries: Iterable[Entry]) -> list[Event]:
     """Add events and their records inside the caller's transaction, which must hold the write lock."""
-    last = connection.execute(
-        select(events.c.number, events.c.id).order_by(events.c.number.desc()).limit(1)
-    ).first()
-    number, previous = (last.number, last.id) if last else (0, "")
+    number, previous = newest(connection)
     added: list[Event] = []
     for entry in entries:
         if entry.records:
@@ -101,8 +98,20 @@ def page(connection: Connection, project: str | None, after: int) -> list[Event]
     return [_read(row) for row in connection.execute(query.order_by(events.c.number).limit(PAGE))]
 
 
-def verify(connection: Connection, head: str, kept: Iterator[str]) -> LedgerReport:
-    """Walk the chain. `head` is an id that must occur in it; `kept` are the digests of packs, blobs and folders there are."""
+def newest(connection: Connection) -> tuple[int, str]:
+    """(number, id) of the last event; (0, "") where there is none."""
+    last = connection.execute(
+        select(events.c.number, events.c.id).order_by(events.c.number.desc()).limit(1)
+    ).first()
+    return (last.number, last.id) if last else (0, "")
+
+
+def verify(
+    connection: Connection, head: str, kept: Iterator[str], known: Mapping[int, str] | None = None
+) -> LedgerReport:
+    """Walk the chain. `head` is an id that must occur in it, `known` are ids that must stand under those numbers; `kept`
+    are the digests of packs, blobs and folders there are."""
+    waited_for = dict(known or {})
     problems: list[str] = []
     wrote: dict[str, int] = {}
     number, previous, seen_head = 0, "", not head
@@ -121,11 +130,17 @@ def verify(connection: Connection, head: str, kept: Iterator[str]) -> LedgerRepo
         problems += _inside(row, where, previous, wrote)
         previous = row.id
         seen_head = seen_head or row.id == head
+        if waited_for.pop(row.number, row.id) != row.id:
+            problems.append(f"{where}: it is not the one that a checkpoint was made of: the ledger was rewritten")
     if not seen_head:
         problems.append(
             f"the known head {head} is not in the ledger: its end was cut off, or it was rewritten"
         )
-    problems += record_table.problems(connection)
+    problems += [
+        f"event {lost}: a checkpoint was made of it, and it is not there: the ledger's end was cut off"
+        for lost in sorted(waited_for)
+    ]
+    problems += record_table.problems(connection, wrote)
     digests = [id for id in wrote if ":" not in id]
     there = record_table.present(connection, [id for id in wrote if ":" in id]) | (
         set(kept) if digests else set()

@@ -1,7 +1,8 @@
 """Passages to be searched by words (FTS5 cuts and inverts them, BM25) and by embedding (exact).
 
 An index is a folder of its own, named by its id, made aside and put in place by one rename: it is there whole or not
-at all, and never changes. Passages are laid out by who may read them, so that a search looks only at the stretches
+at all, and never changes but in one way: `redact` takes passages out for good, and every process that has the index open
+sees that at its next search. Passages are laid out by who may read them, so that a search looks only at the stretches
 its asker may see: what may not be read is not scored, by words or by embedding. A passage with access labels is seen
 by whoever holds at least one of them; one without labels by everybody.
 """
@@ -11,35 +12,24 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from whytune.errors import NotFoundError, StoreError
 from whytune.records.data import Passage
-from whytune.records.record import canonical_json, digest, short
+from whytune.records.record import digest, short
 from whytune.store.failures import told
-from whytune.store.files import aside, settle_folder
-from whytune.store.words import Tokenizer, invert
+from whytune.store.files import aside, remove, settle_folder
+from whytune.store.layout import BATCH, FILE, Vectors, content_digest, normalised, write
+from whytune.store.words import Tokenizer
 
 if TYPE_CHECKING:
-    import numpy
     from numpy.typing import NDArray
 
-    Vectors = NDArray[numpy.float32]
-
 FORMAT = "whytune.index/1"
-FILE = "index.db"
-BATCH = 5_000
-
-_TABLES = (
-    "CREATE TABLE passages(place INTEGER PRIMARY KEY, position INTEGER NOT NULL, content TEXT NOT NULL)",
-    "CREATE TABLE scopes(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, labels TEXT NOT NULL)",
-    "CREATE TABLE terms(term TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-)
-
 
 class Found(NamedTuple):
     """A passage and how well it fits: bm25 (higher is better) or the cosine of the embeddings."""
@@ -55,6 +45,7 @@ class Indexes:
         self._root = root
         self._tokenizer: Tokenizer | None = None
         self._open: dict[str, Index] = {}
+        self._retired: list[Index] = []
         self._lock = threading.Lock()
 
     def has(self, index_id: str) -> bool:
@@ -66,8 +57,8 @@ class Indexes:
 
         Raises StoreError where an index of that id holds something else.
         """
-        normalised = _normalised(vectors, len(passages)) if vectors is not None else None
-        content = _content_digest(passages, normalised)
+        units = normalised(vectors, len(passages)) if vectors is not None else None
+        content = content_digest(passages, units)
         if self.has(index_id):
             if self.open(index_id).content != content:
                 raise StoreError(
@@ -76,16 +67,59 @@ class Indexes:
                 )
             return
         with aside(self._root, "build a passage index") as made:
-            made.mkdir()
-            order = sorted(range(len(passages)), key=lambda place: sorted(set(passages[place].access)))
-            _write_words(made, passages, order, {"format": FORMAT, "id": index_id, "content": content})
-            if normalised is not None:
-                _write_vectors(made / "vectors.npy", normalised, order)
+            write(made, passages, units, {"format": FORMAT, "id": index_id, "content": content})
             settle_folder(made, self._folder(index_id))
+
+    def ids(self) -> list[str]:
+        """The ids of all indexes there are."""
+        found = []
+        for file in sorted((self._root / "indexes").glob(f"*/{FILE}")):
+            with told("look at a passage index", file):
+                database = sqlite3.connect(f"{file.as_uri()}?immutable=1", uri=True)
+                try:
+                    found += [id for (id,) in database.execute("SELECT value FROM meta WHERE name = 'id'")]
+                finally:
+                    database.close()
+        return found
+
+    def redact(self, index_id: str, lost: Callable[[Passage], bool]) -> tuple[str, ...]:
+        """Take every passage out for which `lost` says so, with its words and its vector; gives their ids.
+
+        `content` stays the digest of what the index was built from: what names it by that still finds it.
+        """
+        index = self.open(index_id)
+        gone: list[str] = []
+        kept: list[tuple[Passage, int]] = []
+        for passage, place in index.placed():
+            if lost(passage):
+                gone.append(passage.id)
+            else:
+                kept.append((passage, place))
+        if not gone:
+            return ()
+        vectors = index.vectors([place for _, place in kept])
+        meta = {"format": FORMAT, "id": index_id, "content": index.content, "erased": str(index.erased + len(gone))}
+        target = self._folder(index_id)
+        with aside(self._root, "erase passages") as made, aside(self._root, "erase passages") as old:
+            write(made, [passage for passage, _ in kept], vectors, meta)
+            # Away first, then the new one in its place: who opens it in between waits a moment (see `open`).
+            with told("erase passages", target):
+                target.rename(old)
+                if not settle_folder(made, target):
+                    raise StoreError("Another process is changing the same index", where=str(target), next="run the same command again")
+                remove(old)
+        return tuple(gone)
 
     def open(self, index_id: str) -> Index:
         """One index, to be asked again and again. Raises NotFoundError."""
         with self._lock:
+            held = self._open.get(index_id)
+            if held and held.stamp != _stamp(held.folder):
+                # Passages were taken out since. Who searches the old one right now may finish.
+                self._retired.append(self._open.pop(index_id))
+                until = time.monotonic() + 2
+                while not self.has(index_id) and time.monotonic() < until:
+                    time.sleep(0.005)
             if index_id not in self._open:
                 if not self.has(index_id):
                     raise NotFoundError(
@@ -113,9 +147,10 @@ class Indexes:
     def close(self) -> None:
         """Give all files back."""
         with self._lock:
-            for index in self._open.values():
+            for index in (*self._open.values(), *self._retired):
                 index.close()
             self._open.clear()
+            self._retired.clear()
             if self._tokenizer:
                 self._tokenizer.close()
             self._tokenizer = None
@@ -133,10 +168,15 @@ class Index:
     tokenizer: Tokenizer
     content: str = ""
     """Digest of the passages and vectors it was built from."""
+    erased: int = 0
+    """Passages that were taken out since."""
+    stamp: tuple[int, int] = (0, 0)
+    """Which state of the folder was opened."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         file = self.folder / FILE
+        self.stamp = _stamp(self.folder)
         with told("open a passage index", file):
             # Immutable: nobody ever writes to it again, so SQLite needs no locks and no second look.
             self._database = sqlite3.connect(
@@ -157,7 +197,7 @@ class Index:
                 where=str(self.folder),
                 next="remove it and run again",
             )
-        self.content = meta["content"]
+        self.content, self.erased = meta["content"], int(meta.get("erased", "0"))
         self._scopes = [(first, last, frozenset(json.loads(labels))) for first, last, labels in scopes]
         with told("open a passage index", self.folder):
             self._places = self._array("places.npy")
@@ -207,17 +247,27 @@ class Index:
 
     def passages(self) -> Iterator[Passage]:
         """All passages, in the order they were given."""
+        return (passage for passage, _ in self.placed())
+
+    def placed(self) -> Iterator[tuple[Passage, int]]:
+        """All passages in the order they were given, each with the place where its words and its vector stand."""
         after = -1
         while True:
             with self._lock, told("read passages", self.folder):
                 rows = self._database.execute(
-                    "SELECT position, content FROM passages WHERE position > ? ORDER BY position LIMIT ?",
+                    "SELECT position, content, place FROM passages WHERE position > ? ORDER BY position LIMIT ?",
                     (after, BATCH),
                 ).fetchall()
             if not rows:
                 return
             after = rows[-1][0]
-            yield from (Passage.model_validate_json(content) for _, content in rows)
+            yield from ((Passage.model_validate_json(content), place) for _, content, place in rows)
+
+    def vectors(self, places: Sequence[int]) -> Vectors | None:
+        """The vectors at these places, in that order; None where the index has none."""
+        import numpy
+
+        return None if self._vectors is None else numpy.asarray(self._vectors[list(places)])
 
     def close(self) -> None:
         """Give the files back."""
@@ -269,78 +319,9 @@ def _best(scores: Vectors, first: int, k: int, *, above: float) -> list[tuple[fl
     return [(-float(scores[place]), first + int(place)) for place in best]
 
 
-def _write_words(made: Path, passages: Sequence[Passage], order: list[int], meta: dict[str, str]) -> None:
-    import numpy
-
-    scratch = made / "scratch.db"
-    texts = (f"{passages[given].title}\n{passages[given].text}" for given in order)
-    postings = invert(texts, len(order), scratch)
-    scratch.unlink()
-    numpy.save(made / "places.npy", postings.places)
-    numpy.save(made / "weights.npy", postings.weights)
-    starts = postings.starts.tolist()
-    database = sqlite3.connect(made / FILE, isolation_level=None)
+def _stamp(folder: Path) -> tuple[int, int]:
     try:
-        # No journal: the whole folder is thrown away when anything fails, and flushed before it gets its place.
-        for statement in ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "BEGIN", *_TABLES):
-            database.execute(statement)
-        database.executemany(
-            "INSERT INTO passages VALUES (?, ?, ?)",
-            ((place, given, _spell(passages[given])) for place, given in enumerate(order)),
-        )
-        database.execute("CREATE UNIQUE INDEX passages_by_position ON passages(position)")
-        database.executemany("INSERT INTO scopes VALUES (?, ?, ?)", _scopes(passages, order))
-        terms = zip(postings.terms, starts, starts[1:], strict=False)
-        database.executemany("INSERT INTO terms VALUES (?, ?, ?)", terms)
-        database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        database.execute("COMMIT")
-    finally:
-        database.close()
-
-
-def _write_vectors(file: Path, vectors: Vectors, order: list[int]) -> None:
-    import numpy
-
-    laid_out = numpy.lib.format.open_memmap(file, mode="w+", dtype=numpy.float32, shape=vectors.shape)
-    for start in range(0, len(order), BATCH):
-        laid_out[start : start + BATCH] = vectors[order[start : start + BATCH]]
-    laid_out.flush()
-
-
-def _normalised(vectors: Vectors, rows: int) -> Vectors:
-    import numpy
-
-    given = numpy.asarray(vectors, dtype=numpy.float32)
-    if given.ndim != 2 or given.shape[0] != rows or not numpy.isfinite(given).all():
-        raise StoreError(
-            f"{rows} passages need {rows} vectors of finite numbers, not an array of shape {given.shape}",
-            next="embed every passage once, in the same order",
-        )
-    lengths = numpy.linalg.norm(given, axis=1, keepdims=True)
-    return (given / numpy.where(lengths > 0, lengths, 1)).astype(numpy.float32)
-
-
-def _scopes(passages: Sequence[Passage], order: list[int]) -> Iterable[tuple[int, int, str]]:
-    scopes: list[list[Any]] = []
-    for place, given in enumerate(order):
-        labels = canonical_json(sorted(set(passages[given].access)))
-        if scopes and scopes[-1][2] == labels:
-            scopes[-1][1] = place + 1
-        else:
-            scopes.append([place, place + 1, labels])
-    return ((first, last, labels) for first, last, labels in scopes)
-
-
-def _content_digest(passages: Sequence[Passage], vectors: Vectors | None) -> str:
-    import hashlib
-
-    hashed = hashlib.sha256()
-    for passage in passages:
-        hashed.update(f"{_spell(passage)}\n".encode())
-    if vectors is not None:
-        hashed.update(vectors.tobytes())
-    return hashed.hexdigest()
-
-
-def _spell(passage: Passage) -> str:
-    return canonical_json(passage.model_dump(mode="json"))
+        state = (folder / FILE).stat()
+    except OSError:
+        return 0, 0
+    return state.st_ino, state.st_mtime_ns

@@ -8,13 +8,15 @@ that a rule changed from A to B and back to A is A.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, insert, select
 
 from whytune.errors import NotFoundError, StoreError, TamperedError
+from whytune.records.erasure import Erasure
 from whytune.records.record import Record, canonical_json, digest, short
 from whytune.store.database import add_new
 from whytune.store.tables import placings, records
@@ -24,6 +26,9 @@ RESTORE = (
     "restore the .whytune folder from a backup; `whytune audit verify` lists everything that does not fit"
 )
 _COLUMNS = (records.c.id, records.c.kind, records.c.content, placings.c.beside, placings.c.seal)
+ERASED = ""
+"""What stands in place of a record's content once it was erased; an `Erasure` record names it."""
+_ID = re.compile(r"\b[a-z_]+:[0-9a-f]{64}\b")
 _JOINED = placings.join(records, placings.c.record == records.c.id)
 
 
@@ -48,7 +53,7 @@ def put(connection: Connection, new: Sequence[Record], project: str) -> None:
                 "kind": kind,
                 "record": id,
                 "beside": beside,
-                "seal": _seal(id, beside),
+                "seal": seal(id, beside),
             }
             connection.execute(insert(placings), row)
 
@@ -67,16 +72,24 @@ def get(connection: Connection, kind_cls: type[R], id: str) -> R:
             f"There is no {kind_cls.KIND} {short(id)!r} in the store",
             next="`whytune status` lists what there is",
         )
+    if row.content == ERASED:
+        raise NotFoundError(
+            f"The {row.kind} {short(id)} quoted somebody who was erased, and is gone with them",
+            where=id,
+            next="make it again with the step that wrote it; `whytune erase --list` says what was erased and when",
+        )
     return _read(kind_cls, row)
 
 
-def listed(connection: Connection, kind_cls: type[R], project: str | None) -> list[R]:
-    """All of a kind, of one project or of all, in the order they were first put."""
-    query = select(*_COLUMNS).select_from(_JOINED).where(placings.c.kind == kind_cls.KIND)
+def listed(connection: Connection, kind_cls: type[R], project: str | None, *, by_last_put: bool = False) -> list[R]:
+    """All of a kind, of one project or of all, in the order they were first put, or last put."""
+    query = select(*_COLUMNS).select_from(_JOINED).where(placings.c.kind == kind_cls.KIND, records.c.content != ERASED)
     if project is not None:
         query = query.where(placings.c.project == project)
     rows: dict[str, Any] = {}
     for row in connection.execute(query.order_by(placings.c.position)):
+        if by_last_put:
+            rows.pop(row.id, None)
         rows[row.id] = row
     return [_read(kind_cls, row) for row in rows.values()]
 
@@ -86,7 +99,7 @@ def latest(connection: Connection, kind_cls: type[R], project: str) -> R | None:
     row = connection.execute(
         select(*_COLUMNS)
         .select_from(_JOINED)
-        .where(placings.c.project == project, placings.c.kind == kind_cls.KIND)
+        .where(placings.c.project == project, placings.c.kind == kind_cls.KIND, records.c.content != ERASED)
         .order_by(placings.c.position.desc())
         .limit(1)
     ).first()
@@ -103,24 +116,44 @@ def present(connection: Connection, ids: Sequence[str]) -> set[str]:
     return found
 
 
-def problems(connection: Connection) -> list[str]:
-    """One line for every stored record that is not what was put."""
+def named_in(connection: Connection, ids: Sequence[str]) -> dict[str, frozenset[str]]:
+    """For each of the ids that is a record here: the ids its content names."""
+    found: dict[str, frozenset[str]] = {}
+    for start in range(0, len(ids), 500):
+        rows = connection.execute(select(records.c.id, records.c.content).where(records.c.id.in_(ids[start : start + 500])))
+        found |= {row.id: frozenset(_ID.findall(row.content)) for row in rows}
+    return found
+
+
+def problems(connection: Connection, wrote: Collection[str]) -> list[str]:
+    """One line for every stored record that is not what was put, nor named by an erasure that an event wrote."""
+    erasures = connection.execute(select(records.c.id, records.c.content).where(records.c.kind == Erasure.KIND))
+    erased = {gone for id, content in erasures if id in wrote for gone in _erased_by(id, content)}
     found = [
         f"record {id}: its content does not have that hash"
+        if content != ERASED
+        else f"record {id}: its content is gone, and no erasure in the ledger says so"
         for id, kind, content in connection.execute(select(records.c.id, records.c.kind, records.c.content))
-        if id != f"{kind}:{digest(content)}"
+        if id != f"{kind}:{digest(content)}" and not (content == ERASED and id in erased)
     ]
     found += [
         f"record {record}: what stands beside it (placing {position}) was changed"
-        for position, record, beside, seal in connection.execute(
+        for position, record, beside, sealed in connection.execute(
             select(placings.c.position, placings.c.record, placings.c.beside, placings.c.seal)
         )
-        if seal != _seal(record, beside)
+        if sealed != seal(record, beside)
     ]
     known = set(connection.scalars(select(records.c.id)))
     placed = set(connection.scalars(select(placings.c.record)))
     found += [f"record {id}: it is placed in a project but not there" for id in sorted(placed - known)]
     return found + [f"record {id}: it belongs to no project" for id in sorted(known - placed)]
+
+
+def _erased_by(id: str, content: str) -> list[str]:
+    if id != f"{Erasure.KIND}:{digest(content)}":
+        return []  # told among the problems; it vouches for nothing
+    gone: list[str] = json.loads(content)["records"]
+    return gone
 
 
 def _spell(record: Record) -> tuple[str, str, str, str]:
@@ -144,12 +177,13 @@ def _spell(record: Record) -> tuple[str, str, str, str]:
     return record.id, record.KIND, content, beside
 
 
-def _seal(id: str, beside: str) -> str:
+def seal(id: str, beside: str) -> str:
+    """What binds the fields beside a record to it."""
     return digest(f"{id}\n{beside}")
 
 
 def _read(kind_cls: type[R], row: Any) -> R:
-    if row.id != f"{row.kind}:{digest(row.content)}" or row.seal != _seal(row.id, row.beside):
+    if row.id != f"{row.kind}:{digest(row.content)}" or row.seal != seal(row.id, row.beside):
         raise TamperedError(
             f"The stored {row.kind} {short(row.id)} is not what was written", where=row.id, next=RESTORE
         )

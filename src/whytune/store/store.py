@@ -23,16 +23,20 @@ from whytune.records.evidence import Answer
 from whytune.records.ledger import Event, Person
 from whytune.records.record import Record, Value
 from whytune.store import answers as answer_table
-from whytune.store import ledger
+from whytune.store import keys, ledger
 from whytune.store import records as record_table
+from whytune.store.accounts import Accounts
 from whytune.store.blobs import Blobs
 from whytune.store.database import Database
+from whytune.store.erasing import Erasing
 from whytune.store.failures import told
 from whytune.store.files import TEMPORARY, sweep
 from whytune.store.ledger import Entry, LedgerReport
 from whytune.store.locks import locked
 from whytune.store.packs import Packs
 from whytune.store.passages import Indexes
+from whytune.store.queue import Queues
+from whytune.store.traffic import Traffic
 
 R = TypeVar("R", bound=Record)
 V = TypeVar("V", bound=Value)
@@ -56,6 +60,11 @@ class Store:
         self._packs = Packs(folder)
         self._blobs = Blobs(folder)
         self.passages = Indexes(folder)
+        self.accounts = Accounts(database)
+        self.queues = Queues(database)
+        self.traffic = Traffic(database)
+        self.erasing = Erasing(database, self._packs, self._blobs, self.passages)
+        self.key_file = folder / "keys" / keys.SIGNING
 
     @classmethod
     def open(cls, folder: Path, create: bool = False) -> Store:
@@ -71,6 +80,8 @@ class Store:
     def close(self) -> None:
         """Give all files back."""
         self.passages.close()
+        self.traffic.close()
+        self.queues.close()
         self._database.close()
 
     def __enter__(self) -> Store:
@@ -96,10 +107,20 @@ class Store:
         with self._database.reading("list records") as connection:
             return record_table.listed(connection, kind_cls, project)
 
+    def standing(self, kind_cls: type[R], project: str | None = None) -> builtins.list[R]:
+        """As `list`, in the order they were last put: where two speak of one name, the later stands, though it be put again."""
+        with self._database.reading("list records") as connection:
+            return record_table.listed(connection, kind_cls, project, by_last_put=True)
+
     def latest(self, kind_cls: type[R], project: str) -> R | None:
         """The record of a kind that was put last into the project; None where there is none."""
         with self._database.reading("read a record") as connection:
             return record_table.latest(connection, kind_cls, project)
+
+    def named_in(self, ids: Sequence[str]) -> dict[str, frozenset[str]]:
+        """What each of these records names: the ids in its content. Ids that are no record here are left out."""
+        with self._database.reading("follow the lineage") as connection:
+            return record_table.named_in(connection, ids)
 
     # The ledger
 
@@ -126,14 +147,21 @@ class Store:
                 return
             after = page[-1].number
 
-    def verify(self, head: str = "") -> LedgerReport:
+    def head(self) -> tuple[int, str]:
+        """Number and id of the last event; (0, "") where there is none."""
+        with self._database.reading("read the ledger") as connection:
+            return ledger.newest(connection)
+
+    def verify(self, head: str = "", known: Mapping[int, str] | None = None) -> LedgerReport:
         """Recompute every hash of the ledger and the records; look for everything that events say they wrote.
 
-        head: the id of an event known from elsewhere (a release, a decision). Without one, a ledger whose end was cut
-        off, or that was rewritten as a whole, looks whole.
+        head: the id of an event known from elsewhere (a release, a decision); known: ids by number, from checkpoints.
+        Without any, a ledger whose end was cut off, or that was rewritten as a whole, looks whole.
         """
         with self._database.reading("verify the ledger") as connection:
-            return ledger.verify(connection, head, chain(self._packs.digests(), self._blobs.digests()))
+            return ledger.verify(
+                connection, head, chain(self._packs.digests(), self._blobs.digests()), known
+            )
 
     # Rows, files and folders
 
@@ -148,6 +176,14 @@ class Store:
     def read_pack(self, digest: str, cls: type[V] | None = None) -> Iterator[V] | Iterator[dict[str, Any]]:
         """Rows of a pack, streamed, as `cls` or as dictionaries. The whole pack is checked before the first row comes."""
         return self._packs.read(digest, cls) if cls else self._packs.read(digest)
+
+    def pack_lines(self, digest: str) -> Iterator[str]:
+        """Rows of a pack as their canonical JSON: the cheap way to see which of two packs' rows are the same."""
+        return (line for _, line in self._packs.lines(digest))
+
+    def erased_rows(self, digest: str) -> int:
+        """How many rows of a pack were erased since it was written; reading goes on without them."""
+        return self._packs.erased(digest)
 
     def put_blob(self, source: Path | bytes) -> str:
         """Keep a file or some bytes; gives the sha256."""
@@ -176,6 +212,16 @@ class Store:
         """What the candidate answered already, by item."""
         with self._database.reading("read answers") as connection:
             return answer_table.get(connection, candidate_id, item_ids)
+
+    # Keys
+
+    def signer(self) -> keys.Signer:
+        """Who signs checkpoints and releases for this store: the key at `key_file`, made on first use."""
+        return keys.signer(self.key_file)
+
+    def keyed_hash(self, text: str) -> str:
+        """What stands for a person's name or address in records: it cannot be guessed without this store's key."""
+        return keys.keyed_hash(self.folder / "keys" / keys.HASHING, text)
 
     # The whole
 

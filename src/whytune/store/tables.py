@@ -64,11 +64,11 @@ KEPT = ("whytune", "records", "placings", "events", "answers")
 GUARDED = ("records", "placings", "events", "whytune")
 
 
-def triggers() -> list[str]:
-    """SQLite's spelling of "these tables are append-only"."""
-    return [
-        f"CREATE TRIGGER {table}_never_{word} BEFORE {word.upper()} ON {table} "
+def triggers() -> dict[str, str]:
+    """SQLite's spelling of "these tables are append-only", by the trigger's name."""
+    return {
+        f"{table}_never_{word}": f"CREATE TRIGGER {table}_never_{word} BEFORE {word.upper()} ON {table} "
         f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
         for table in GUARDED
         for word in ("update", "delete")
-    ]
+    }

@@ -7,6 +7,7 @@ cores `choose(...)` may answer one thread.
 from __future__ import annotations
 
 import time
+from statistics import median
 from typing import Any
 
 from whytune.errors import TrainingError
@@ -17,14 +18,14 @@ from whytune.training.sitting import TrainingRun
 
 _MEMORY_SHARE = 0.85
 """Of the free memory that a run may plan to use."""
+_MEASURED = 3
+"""Steps on the longest piece by which the time is told."""
 _FEW = 4
 """Rows of the step by which threads are chosen."""
 
 
 def choose(run: TrainingRun, dtype: str, progress: Progress) -> Choices:
     """Measures and decides. Raises TrainingError where the run does not fit into memory."""
-    import torch
-
     from whytune.answering.backends.models import calm
     from whytune.training import loss, machine
     from whytune.training.trl_seam import pad_of
@@ -44,7 +45,7 @@ def choose(run: TrainingRun, dtype: str, progress: Progress) -> Choices:
         threads = machine.choose_threads(lambda: _step(model, batch, path), place)
         progress.advance(1, f"{threads} threads")
         limit = machine.piece_tokens(place)
-        batches = [[rows[number] for number in step] for step in run.steps]
+        batches = [[rows[number] for number in run.ranks.share(step)] for step in run.steps]
         steps = [piece for batch in batches for piece in loss.pieces(batch, path, limit)]
         needed, checkpointing = _fits(run, dtype, steps, path, free)
         if checkpointing:
@@ -54,11 +55,8 @@ def choose(run: TrainingRun, dtype: str, progress: Progress) -> Choices:
         if checkpointing:
             seconds_a_token = 0.0
         else:
-            began = time.perf_counter()
-            _step(model, batch, path)
-            if place.type == "cuda":
-                torch.cuda.synchronize()
-            seconds_a_token = (time.perf_counter() - began) / loss.computed_tokens(longest, path)
+            took = [_seconds(model, batch, path) for _ in range(_MEASURED)]
+            seconds_a_token = median(took) / loss.computed_tokens(longest, path)
         progress.advance()
         first = loss.mean_loss(model, run.held.rows, size=recipe.batch_size, pad=pad, path=path)
         progress.advance(1, f"dev loss {first:.3f}")
@@ -101,6 +99,16 @@ def _step(model: Any, batch: Any, path: Any) -> None:
     found = loss.batch_loss(model, batch, path)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     torch.autograd.grad(found.total / found.tokens, trained)
+
+
+def _seconds(model: Any, batch: Any, path: Any) -> float:
+    import torch
+
+    began = time.perf_counter()
+    _step(model, batch, path)
+    if next(model.parameters()).device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
 
 
 def _on(place: Any, batch: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def estimate(plan: TrainingPlan, train: Sequence[Example]) -> Estimate:
         contexts=plan.contexts,
         shots=shots_of(plan, train),
     )
-    dtype = machine.choose_dtype(plan.recipe.dtype, machine.device())
+    dtype = machine.dtype_for(plan.recipe, machine.device())
     return expected(plan, ready.rows, len(ready.overlong), dtype)
 
 
@@ -83,8 +83,9 @@ def expected(plan: TrainingPlan, rows: Sequence[TrainingRow], dropped: int, dtyp
     parts = [piece for batch in batches for piece in pieces(batch, path, limit)]
     computed = [computed_tokens(piece, path) for piece in parts]
     trained = [sum(len(row.ids) - row.start for row in piece) for piece in parts]
-    adapter = adapter_parameters(shape, recipe)
-    work = sum(computed) * (4 * shape.body + 6 * adapter) + sum(trained) * 4 * shape.vocabulary * shape.hidden
+    # Going back, a weight that is trained costs a product of its own; one that is not, only what passes through it.
+    trains = 6 * shape.body if recipe.method == "full" else 4 * shape.body + 6 * adapter_parameters(shape, recipe)
+    work = sum(computed) * trains + sum(trained) * 4 * shape.vocabulary * shape.hidden
     seconds = work / (EFFICIENCY * machine.product_rate(dtype)) if work else 0.0
     return Estimate(
         rows=len(rows),
@@ -116,7 +117,17 @@ def memory(
         else tokens * shape.layers * layer
     )
     logits = trained * shape.vocabulary * 4 * 3
-    return _PROCESS_BYTES + shape.total * width + adapter_parameters(shape, recipe) * 16 + kept + logits
+    return _PROCESS_BYTES + weight_bytes(shape, recipe, width) + kept + logits
+
+
+def weight_bytes(shape: ModelShape, recipe: Recipe, width: int) -> int:
+    """Weights at rest, and what is trained with its gradients and moments."""
+    if recipe.method == "full":
+        return shape.total * (width + 3 * 4)
+    tables = shape.total - shape.body
+    # Four bits a weight, and their scales; tables of tokens stay as they are.
+    body = int(shape.body * 0.52) if recipe.method == "qlora" else shape.body * width
+    return body + tables * width + adapter_parameters(shape, recipe) * 16
 
 
 def adapter_parameters(shape: ModelShape, recipe: Recipe) -> int:

@@ -46,21 +46,25 @@ class StepLine:
 class Journal:
     """The folder of one run."""
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, fingerprint: str, writes: bool = True) -> None:
         self.folder = folder
         self.fingerprint = fingerprint
+        self.writes = writes
         self.choices: Choices | None = None
         self.resumed = 0
         self.steps: list[StepLine] = []
         self.looks: list[Checkpoint] = []
 
     @classmethod
-    def open(cls, folder: Path, fingerprint: str) -> Journal:
-        """The journal of a new run, or of one that was cut off. Raises TrainingError if the folder is another run's."""
-        journal = cls(folder, fingerprint)
+    def open(cls, folder: Path, fingerprint: str, *, writes: bool = True) -> Journal:
+        """The journal of a new run, or of one that was cut off. Raises TrainingError if the folder is another run's.
+
+        writes: of several processes that make one run together, only the first keeps its journal.
+        """
+        journal = cls(folder, fingerprint, writes)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for left in folder.glob(".saving*"):
+            for left in folder.glob(".saving*") if writes else ():
                 shutil.rmtree(left)
             if (folder / _RUN).is_file():
                 journal._take_up()
@@ -97,6 +101,12 @@ class Journal:
         return max(
             [0.0, *(line.seconds for line in self.steps[-1:]), *(look.seconds for look in self.looks[-1:])]
         )
+
+    @property
+    def step_seconds(self) -> float:
+        """Time spent in steps alone: a look at dev begins where its step ended."""
+        ended = {line.step: line.seconds for line in self.steps}
+        return max(0.0, self.seconds - sum(look.seconds - ended[look.step] for look in self.looks if look.step in ended))
 
     def decide(self, choices: Choices) -> None:
         """Keeps what was measured."""
@@ -181,15 +191,20 @@ class Journal:
             + [({"step": look.step + 0.5}, {"look": look.model_dump()}) for look in self.looks],
             key=lambda pair: pair[0]["step"],
         )
-        write_whole(self.folder / _CURVE, "".join(json.dumps(line) + "\n" for _, line in lines))
+        if self.writes:
+            write_whole(self.folder / _CURVE, "".join(json.dumps(line) + "\n" for _, line in lines))
 
     def _write_run(self) -> None:
         if self.choices is None:
             raise ValueError("choices are decided before they are kept")
+        if not self.writes:
+            return
         kept = {"fingerprint": self.fingerprint, "resumed": self.resumed, "choices": asdict(self.choices)}
         write_whole(self.folder / _RUN, json.dumps(kept, indent=1))
 
     def _append(self, line: dict[str, Any], *, durable: bool) -> None:
+        if not self.writes:
+            return
         with (self.folder / _CURVE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
             if durable:

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import torch
 
+from whytune.records.candidate import Recipe
+
 DtypeName = Literal["float32", "bfloat16"]
 _GAIN = 1.25
 """bfloat16 is taken only where it is clearly faster: it also rounds."""
@@ -44,6 +46,11 @@ def choose_dtype(wanted: str, place: torch.device) -> DtypeName:
     if product_rate("bfloat16", rows=32, times=1) < product_rate("float32", rows=32, times=1):
         return "float32"
     return "bfloat16" if product_rate("bfloat16") > _GAIN * product_rate("float32") else "float32"
+
+
+def dtype_for(recipe: Recipe, place: torch.device) -> DtypeName:
+    """The dtype of a run: weights that are all trained keep every bit of their small steps."""
+    return "float32" if recipe.method == "full" else choose_dtype(recipe.dtype, place)
 
 
 def product_rate(dtype: str, *, rows: int = 512, times: int = 5) -> float:
@@ -97,8 +104,28 @@ def free_memory() -> int:
     return free
 
 
+def begin_peak() -> None:
+    """Forget what was held before, where the system can: `peak_memory` then speaks of this run."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    try:
+        with open("/proc/self/clear_refs", "w") as peak:
+            peak.write("5")
+    except OSError:
+        return  # only Linux counts anew; elsewhere the peak is that of the process
+
+
 def peak_memory() -> int:
-    """The most bytes that this process has held."""
+    """The most bytes that this process has held: of the device's memory where the model is there."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    try:
+        with open("/proc/self/status") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # not Linux: the way below
     if sys.platform == "win32":
         import psutil
 

@@ -34,13 +34,17 @@ class TrainingPlan:
     folder: Path
     contexts: Mapping[str, tuple[Passage, ...]] = field(default_factory=dict)
     save_every: float = SAVE_EVERY_SECONDS
+    processes: int = 1
+    """How many work on each batch together; more than one are started by `torchrun`. It decides the weights' last bits."""
 
     def fingerprint(self, train: Sequence[Example], dev: Sequence[Example]) -> str:
         """The same for the same model, recipe, prompt, rows, passages and libraries: only then may a run be resumed."""
         context = {key: [passage.id for passage in found] for key, found in self.contexts.items()}
+        together = {"processes": self.processes} if self.processes > 1 else {}
         return digest(
             canonical_json(
                 {
+                    **together,
                     "base": self.base.digest,
                     "recipe": self.recipe.id,
                     "prompt": self.prompt.id,
@@ -104,6 +108,8 @@ class Trained:
     trained_tokens: int
     seconds: float
     """Time spent in training steps and looks at dev, over all sittings."""
+    step_seconds: float
+    """Of those, the time in training steps."""
     dtype: str
     threads: int
     loss_path: str

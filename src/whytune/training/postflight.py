@@ -10,10 +10,11 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whytune.answering.backends.models import load
+from whytune.answering.backends.models import FULL_MARK, FULL_WEIGHTS, calm, load
 from whytune.errors import TrainingError
 from whytune.records.candidate import Base
 from whytune.training.machine import DtypeName
@@ -24,18 +25,42 @@ WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """Trained weights as they lie on the disk, and how they are read again."""
+
+    base: Base
+    folder: Path
+    dtype: DtypeName
+    quantised: bool = False
+
+
+def save_weights(model: Any, folder: Path) -> None:
+    """The weights of this moment as a folder that answering can load: an adapter, or all of them."""
+    with calm():
+        if hasattr(model, "peft_config"):
+            model.save_pretrained(str(folder), save_embedding_layers=False)
+        else:
+            model.save_pretrained(str(folder))
+            _mark(folder, "")
+
+
 def write_adapter(checkpoint: Path, folder: Path, base_name: str) -> None:
-    """The adapter of a checkpoint as a folder of two files, which appears whole or not at all."""
+    """The trained weights of a checkpoint as a folder of two files, which appears whole or not at all."""
     aside = folder.with_name(f".saving-{folder.name}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    shutil.copyfile(checkpoint / WEIGHTS, aside / WEIGHTS)
-    config = json.loads((checkpoint / CONFIG).read_text("utf-8"))
-    config["base_model_name_or_path"] = base_name
-    # PEFT keeps this as a set, whose order changes from process to process.
-    config["target_modules"] = sorted(config["target_modules"])
-    (aside / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", "utf-8")
-    for file in (aside / WEIGHTS, aside / CONFIG):
+    if (checkpoint / CONFIG).is_file():
+        shutil.copyfile(checkpoint / WEIGHTS, aside / WEIGHTS)
+        config = json.loads((checkpoint / CONFIG).read_text("utf-8"))
+        config["base_model_name_or_path"] = base_name
+        # PEFT keeps this as a set, whose order changes from process to process.
+        config["target_modules"] = sorted(config["target_modules"])
+        (aside / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", "utf-8")
+    else:
+        shutil.copyfile(checkpoint / FULL_WEIGHTS, aside / FULL_WEIGHTS)
+        _mark(aside, base_name)
+    for file in aside.iterdir():
         handle = os.open(file, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -46,12 +71,22 @@ def write_adapter(checkpoint: Path, folder: Path, base_name: str) -> None:
     os.rename(aside, folder)
 
 
-def prove_moved(folder: Path) -> Proof:
-    """Every adapted layer differs from the base: its second factor begins at zero and is zero no more."""
+def prove_moved(folder: Path, base: Base | None = None) -> Proof:
+    """Every adapted layer differs from the base: its second factor begins at zero and is zero no more.
+
+    base: needed where all weights were trained; then every matrix must differ from the base's.
+    """
     from safetensors.torch import load_file
 
-    weights = load_file(str(folder / WEIGHTS))
-    seconds = {name: weight for name, weight in weights.items() if ".lora_B." in name}
+    if (folder / FULL_MARK).is_file() and base is not None:
+        before = load(base, "float32").model.state_dict()
+        seconds = {
+            name: weight.float() - before[name].float()
+            for name, weight in load_file(str(folder / FULL_WEIGHTS)).items()
+            if weight.dim() > 1
+        }
+    else:
+        seconds = {name: weight for name, weight in load_file(str(folder / WEIGHTS)).items() if ".lora_B." in name}
     still = sorted(name for name, weight in seconds.items() if not weight.any())
     if still or not seconds:
         raise TrainingError(
@@ -63,30 +98,47 @@ def prove_moved(folder: Path) -> Proof:
     return Proof("moved", f"the weights moved in each of {len(seconds)} adapted layers")
 
 
-def prove_reload(
-    model: Any, base: Base, folder: Path, rows: Sequence[TrainingRow], dtype: DtypeName
-) -> Proof:
+def prove_reload(model: Any, fitted: Fitted, rows: Sequence[TrainingRow]) -> Proof:
     """Loaded anew from its files, the adapter gives the very logits of the model in memory."""
     import torch
-    from peft import set_peft_model_state_dict
-    from safetensors.torch import load_file
 
-    set_peft_model_state_dict(model, load_file(str(folder / WEIGHTS)))
+    _take_best(model, fitted.folder)
     model.eval()
     place = next(model.parameters()).device
-    fresh = load(base, dtype, folder).model.to(place)
+    fresh = load(fitted.base, fitted.dtype, fitted.folder, quantised=place.type if fitted.quantised else "").model
+    fresh = fresh if fitted.quantised else fresh.to(place)
     apart = 0.0
     with torch.no_grad():
         for row in rows:
             ids = torch.tensor([row.ids], device=place)
-            here = model.get_base_model()(input_ids=ids, use_cache=False).logits
-            there = fresh.get_base_model()(input_ids=ids, use_cache=False).logits
+            here = _core(model)(input_ids=ids, use_cache=False).logits
+            there = _core(fresh)(input_ids=ids, use_cache=False).logits
             if not torch.equal(here, there):
                 apart = max(apart, float((here - there).abs().max()), torch.finfo(torch.float32).tiny)
     if apart:
         raise TrainingError(
             f"The saved adapter does not give the logits of the trained model (apart by {apart:.2g})",
-            where=str(folder),
+            where=str(fitted.folder),
             next="remove the run's folder and train again; if it stays, the base model's files changed in between",
         )
     return Proof("reload", f"loaded anew from its files, the logits of {len(rows)} rows are identical")
+
+
+def _take_best(model: Any, folder: Path) -> None:
+    """The weights of the best look, into the model in memory."""
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    if (folder / FULL_MARK).is_file():
+        model.load_state_dict(load_file(str(folder / FULL_WEIGHTS)), strict=False)
+    else:
+        set_peft_model_state_dict(model, load_file(str(folder / WEIGHTS)))
+
+
+def _core(model: Any) -> Any:
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _mark(folder: Path, base_name: str) -> None:
+    said = {"base_model": base_name, "method": "full", "weights": FULL_WEIGHTS}
+    (folder / FULL_MARK).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", "utf-8")

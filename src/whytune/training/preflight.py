@@ -59,9 +59,13 @@ def prove_rows(
 
 
 def prove_adapter(model: Any) -> Proof:
-    """Every linear layer but the output head carries the adapter."""
+    """Every linear layer but the output head carries the adapter; without an adapter, every weight is trained."""
     import torch
+    from peft import PeftModel
     from peft.tuners.lora import LoraLayer
+
+    if not isinstance(model, PeftModel):
+        return _prove_whole(model)
 
     adapted = {name for name, module in model.named_modules() if isinstance(module, LoraLayer)}
     head = model.get_base_model().get_output_embeddings()
@@ -82,6 +86,18 @@ def prove_adapter(model: Any) -> Proof:
         )
     kinds = sorted({name.rpartition(".")[2] for name in adapted})
     return Proof("adapter", f"{len(adapted)} linear layers adapted: {', '.join(kinds)}")
+
+
+def _prove_whole(model: Any) -> Proof:
+    frozen = sorted(name for name, weight in model.named_parameters() if not weight.requires_grad)
+    if frozen:
+        raise TrainingError(
+            "Some weights would stay as they are",
+            problems=frozen[:_SHOWN],
+            next="choose another base model: this architecture is not covered",
+        )
+    count = sum(weight.numel() for weight in model.parameters())
+    return Proof("adapter", f"no adapter: all {count:,} weights are trained")
 
 
 def _shown(problems: Sequence[str], split: str) -> list[str]:

@@ -26,7 +26,8 @@ from whytune.records.candidate import Checkpoint
 from whytune.training.batches import looks, schedule
 from whytune.training.journal import Choices, Journal, StepLine
 from whytune.training.plan import Estimate, Proof, SampleRow, Trained, TrainingPlan, versions
-from whytune.training.postflight import prove_moved, prove_reload, write_adapter
+from whytune.training.postflight import Fitted, prove_moved, prove_reload, save_weights, write_adapter
+from whytune.training.ranks import ALONE, Ranks
 from whytune.training.rows import PreparedRows, TrainingRow, sample
 
 Look = Callable[[Backend], float]
@@ -48,6 +49,7 @@ class TrainingRun:
     estimate: Estimate
     proofs: tuple[Proof, ...]
     look: Look | None
+    ranks: Ranks = ALONE
 
     @property
     def steps(self) -> list[tuple[int, ...]]:
@@ -85,12 +87,16 @@ def sit(run: TrainingRun, progress: Progress) -> Trained:
     if run.journal.done_steps < len(steps):
         with _signals() as asked:
             _train(run, steps, progress, asked)
+        run.ranks.wait()
         if run.journal.done_steps < len(steps):
             raise StoppedError(
                 f"Training was stopped after step {run.journal.done_steps} of {len(steps)}; nothing is lost",
                 where=str(run.plan.folder),
                 next="run the same command again: it goes on from there",
             )
+    if not run.ranks.first:
+        run.ranks.wait()
+        return told(run.plan.folder, run.journal.finished() or {})
     best = run.journal.best
     if best is None:
         raise TrainingError(
@@ -100,16 +106,18 @@ def sit(run: TrainingRun, progress: Progress) -> Trained:
         )
     progress.phase("proving the adapter", 2)
     folder = run.plan.folder / "adapter"
-    write_adapter(run.plan.folder / f"checkpoint-{best.step}", folder, run.plan.base.name)
-    moved = prove_moved(folder)
-    progress.advance()
     dtype: Any = run.choices.dtype
+    method = run.plan.recipe.method
+    write_adapter(run.plan.folder / f"checkpoint-{best.step}", folder, run.plan.base.name)
+    moved = prove_moved(folder, run.plan.base)
+    progress.advance()
     rows = sorted(run.held.rows, key=lambda row: len(row.ids))[:_RELOADED]
-    reload = prove_reload(run.loaded.model, run.plan.base, folder, rows, dtype)
+    reload = prove_reload(run.loaded.model, Fitted(run.plan.base, folder, dtype, quantised=method == "qlora"), rows)
     progress.advance()
     proofs = (*run.proofs, moved, reload)
     trained = _result(run, steps, folder=folder, best_step=best.step, proofs=proofs, memory=peak_memory())
     run.journal.finish(_plain(trained))
+    run.ranks.wait()
     return trained
 
 
@@ -117,6 +125,7 @@ def told(folder: Path, facts: dict[str, Any]) -> Trained:
     """The result of a run that was complete already."""
     return Trained(
         **{
+            "step_seconds": facts["seconds"],
             **facts,
             "adapter_folder": folder / "adapter",
             "curve": tuple(Checkpoint.model_validate(look) for look in facts["curve"]),
@@ -134,7 +143,7 @@ def _train(
 ) -> None:
     from whytune.training.trl_seam import Seam, SeamRun, pad_of
 
-    journal, choices, recipe = run.journal, run.choices, run.plan.recipe
+    journal, choices, recipe, ranks = run.journal, run.choices, run.plan.recipe, run.ranks
     planned = looks(len(steps), recipe.checkpoints)
     spent, began = journal.seconds, time.monotonic()
     saved = [began]
@@ -149,15 +158,15 @@ def _train(
         progress.advance(1, f"loss {value:.3f}")
 
     def after_step(step: int) -> tuple[bool, bool]:
-        stop = asked.is_set()
+        late = ranks.first and time.monotonic() - saved[0] >= run.plan.save_every
+        stop, late = ranks.any(asked.is_set(), late)
         due = step in planned
-        if due:
+        if due and ranks.first:
             with _same_chance():
                 journal.look(_look(run, step, step / len(steps) * recipe.epochs, pad, clock))
             last = journal.looks[-1]
             metric = "" if last.dev_metric is None else f", metric {last.dev_metric:.3f}"
             progress.advance(0, f"dev loss {last.dev_loss:.3f}{metric}")
-        late = time.monotonic() - saved[0] >= run.plan.save_every
         return due or stop or late, stop
 
     def after_save(folder: Path) -> None:
@@ -178,6 +187,7 @@ def _train(
             on_loss=on_loss,
             after_step=after_step,
             after_save=after_save,
+            ranks=ranks,
         ),
     )
     seam.train(journal.checkpoint)
@@ -207,14 +217,12 @@ def _metric(run: TrainingRun, look: Look) -> float:
     import torch
 
     from whytune.answering.backends.local import LocalBackend
-    from whytune.answering.backends.models import calm
     from whytune.training.trl_seam import unsaved
 
     folder = run.journal.folder / ".saving-look"
     threads = torch.get_num_threads()
     try:
-        with calm():
-            run.loaded.model.save_pretrained(str(folder), save_embedding_layers=False)
+        save_weights(run.loaded.model, folder)
         backend = LocalBackend(run.plan.base, folder, run.choices.dtype, run.choices.threads)
         return float(look(backend))
     except OSError as error:
@@ -242,6 +250,7 @@ def _result(
         tokens=sum(len(row.ids) for row in shown),
         trained_tokens=sum(_trained(row) for row in shown),
         seconds=run.journal.seconds,
+        step_seconds=run.journal.step_seconds,
         dtype=choices.dtype,
         threads=choices.threads,
         loss_path=choices.loss_path,
@@ -254,7 +263,7 @@ def _result(
         estimated_seconds=choices.estimated_seconds,
         estimated_memory_bytes=choices.estimated_memory_bytes,
         memory_bytes=memory,
-        versions=versions(),
+        versions={**versions(), **({"processes": str(run.ranks.world)} if run.ranks.world > 1 else {})},
         resumed=run.journal.resumed,
     )
 

@@ -18,6 +18,7 @@ from whytune.training.estimate import expected, shots_of
 from whytune.training.journal import Journal
 from whytune.training.plan import Trained, TrainingPlan
 from whytune.training.preflight import prove_adapter, prove_rows
+from whytune.training.ranks import join
 from whytune.training.rows import prepare
 from whytune.training.sitting import Look, TrainingRun, sit, told
 
@@ -36,19 +37,28 @@ def train(
     """
     quiet()
     _fit_to_train(plan, train)
-    journal = Journal.open(plan.folder, plan.fingerprint(train, dev))
-    complete = journal.finished()
+    fingerprint = plan.fingerprint(train, dev)
+    complete = Journal.open(plan.folder, fingerprint, writes=False).finished()
     if complete is not None:
         return told(plan.folder, complete)
+    ranks = join(plan.processes)
+    if ranks.first:
+        journal = Journal.open(plan.folder, fingerprint)
+    ranks.wait()
+    if not ranks.first:
+        journal = Journal.open(plan.folder, fingerprint, writes=False)
     # Only now the model libraries: a plan that cannot run is refused at once.
     from whytune.training import machine
     from whytune.training.choosing import choose
     from whytune.training.trl_seam import adapt
 
     place = machine.device()
-    dtype: Any = journal.choices.dtype if journal.choices else machine.choose_dtype(plan.recipe.dtype, place)
+    dtype: Any = journal.choices.dtype if journal.choices else machine.dtype_for(plan.recipe, place)
+    dtype = ranks.told(dtype)
     progress.phase("loading the base model", 1)
-    loaded = load(plan.base, dtype)
+    quantised = plan.recipe.method == "qlora"
+    machine.begin_peak()
+    loaded = load(plan.base, dtype, quantised=place.type if quantised else "")
     progress.advance()
     progress.phase("reading rows", len(train) + len(dev), "rows")
     shots = shots_of(plan, train)
@@ -59,11 +69,13 @@ def train(
     progress.advance(len(train) + len(dev))
     proofs = prove_rows(loaded.encoder, plan.recipe, train=train, dev=dev, ready=ready, held=held)
     guess = expected(plan, ready.rows, len(ready.overlong), dtype)
-    loaded.model = adapt(loaded.model.to(place), plan.recipe)
+    loaded.model = adapt(loaded.model if quantised else loaded.model.to(place), plan.recipe)
     proofs = (*proofs, prove_adapter(loaded.model))
-    run = TrainingRun(plan, loaded, ready, held, journal, guess, proofs, look)
+    run = TrainingRun(plan, loaded, ready, held, journal, guess, proofs, look, ranks)
     if journal.choices is None:
-        journal.decide(choose(run, dtype, progress))
+        chosen = ranks.told(choose(run, dtype, progress) if ranks.first else None)
+        assert chosen is not None  # the first one measures or raises
+        journal.decide(chosen)
     return sit(run, progress)
 
 
@@ -80,6 +92,10 @@ def _fit_to_train(plan: TrainingPlan, train: Sequence[Example]) -> None:
         problems.append(
             f"max_length {plan.recipe.max_length} is more than the {plan.base.context} tokens the model reads"
         )
+    if plan.recipe.method == "full" and plan.recipe.dtype == "bfloat16":
+        problems.append("method full in bfloat16 would lose most of its small steps; dtype is auto or float32")
+    if plan.recipe.method == "full" and plan.recipe.dropout:
+        problems.append("dropout is that of an adapter's input; method full has no adapter")
     if problems:
         raise TrainingError(
             "This cannot be trained",

@@ -26,6 +26,7 @@ from whytune.errors import TrainingError
 from whytune.records.candidate import Recipe
 from whytune.training import loss
 from whytune.training.machine import device, piece_tokens
+from whytune.training.ranks import ALONE, Ranks
 from whytune.training.rows import TrainingRow
 
 MAX_GRADIENT_NORM = 1.0
@@ -45,17 +46,25 @@ class SeamRun:
     on_loss: Callable[[int, float, int], None]
     after_step: Callable[[int], tuple[bool, bool]]
     after_save: Callable[[Path], None]
+    ranks: Ranks = ALONE
 
 
 def adapt(model: Any, recipe: Recipe) -> Any:
-    """A fresh LoRA adapter on all linear layers; seeded first, so the same recipe begins with the same weights."""
+    """A fresh adapter on all linear layers; seeded first, so the same recipe begins with the same weights.
+
+    By method `full` there is none: every weight of the model is trained.
+    """
     set_seed(recipe.seed)
+    if recipe.method == "full":
+        return model.requires_grad_(True)
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
+        use_dora=recipe.method == "dora",
+        use_rslora=recipe.method == "rslora",
     )
     with calm():
         adapted = get_peft_model(model, config)
@@ -80,6 +89,8 @@ class Seam:
         given = Dataset.from_dict(
             {"input_ids": [list(row.ids) for row in run.rows], "labels": [row.labels for row in run.rows]}
         )
+        # Around a base in four bits TRL rounds a fresh adapter to bfloat16: it gets back what it was.
+        begun = [(weight, weight.data) for weight in model.parameters() if weight.requires_grad]
         with calm():
             self.trainer = _Trainer(
                 run=run,
@@ -91,6 +102,8 @@ class Seam:
                 data_collator=lambda batch: batch,
                 callbacks=[_Steps(run)],
             )
+            for weight, data in begun:
+                weight.data = data
             self.trainer.remove_callback(PrinterCallback)
             self.trainer.remove_callback(ProgressCallback)
 
@@ -156,8 +169,11 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """Mean nats over the trained tokens of the batch; gradients of its pieces add up to those of the whole."""
         step = self.state.global_step + 1
+        ranks = self._run.ranks
         model.train()
-        tokens = sum(int((piece["labels"] != -100).sum()) for piece in inputs)
+        ranks.reseed(self._run.recipe.seed, step)
+        # Of the whole step, rows of other processes included: their gradients are added up below.
+        tokens = sum(len(row.ids) - row.start for row in (self._run.rows[at] for at in self._run.schedule[step - 1]))
         mean = torch.zeros((), device=self.args.device)
         for piece in inputs:
             part = loss.batch_loss(model, self._prepare_inputs(piece), self._run.path).total / tokens
@@ -165,13 +181,16 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
                 raise diverged(step, f"the loss is {float(part.detach())}")
             self.accelerator.backward(part)
             mean += part.detach()
-        self._run.on_loss(step, float(mean), tokens)
+        ranks.add_up(model.parameters())
+        self._run.on_loss(step, ranks.total(float(mean)), tokens)
         return mean
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._run.saving)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        if not self._run.ranks.first:
+            return
         broken = [
             name
             for name, part in self.model.named_parameters()
@@ -207,7 +226,7 @@ class _Schedule(torch.utils.data.Dataset):  # type: ignore[misc]
     def __getitem__(self, at: int) -> list[dict[str, torch.Tensor]]:
         if at >= len(self._left):
             raise IndexError(at)
-        rows = [self._run.rows[number] for number in self._left[at]]
+        rows = [self._run.rows[number] for number in self._run.ranks.share(self._left[at])]
         path = self._run.path
         parts = loss.pieces(rows, path, piece_tokens(device()))
         return [loss.collate(part, pad=self._pad, share=path == "shared") for part in parts]

@@ -64,7 +64,7 @@ class Makings:
 
     def tuned(self, adapter: Adapter) -> Candidate:
         """The adapter with the prompt it was trained with, and search where it was trained with passages."""
-        return Candidate(base=self.base.id, prompt=self.tuned_prompt, retrieval=adapter.retrieval, adapter=adapter.id)
+        return Candidate(base=adapter.base, prompt=self.tuned_prompt, retrieval=adapter.retrieval, adapter=adapter.id)
 
     def _all(self, how: str) -> Retrieval:
         return Retrieval.model_validate({"how": how, "index": self.index, "k": self.file.retrieval.k, "access": self.file.retrieval.access})

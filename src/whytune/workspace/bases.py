@@ -38,6 +38,24 @@ def resolve(model: ModelSection, folder: Path, settings: Settings) -> Base:
     raise SettingsError(f"base = {model.base!r} is not a base model", where="[model] base", next="use bundled, folder:PATH, hub:ORG/NAME or endpoint:URL")
 
 
+def found_again(base: Base, settings: Settings) -> Base:
+    """A base from its record, where it lies on this machine now. Raises ModelError where its bytes are others."""
+    from whytune.answering.backends import models
+    from whytune.errors import ModelError
+
+    if base.source == "endpoint":
+        return base
+    if base.source == "bundled":
+        here = models.prepare_bundled(settings.cache_folder)
+    elif base.source == "hub" and not Path(base.location).is_dir():
+        here = models.prepare_hub(base.name, base.revision, settings.cache_folder)
+    else:
+        here = models.prepare_folder(Path(base.location), settings.cache_folder)
+    if here.digest != base.digest:
+        raise ModelError(f"{base.name} is not the model it was: its files have changed", where=here.location, next="restore its files, or train again")
+    return base.model_copy(update={"location": here.location})
+
+
 def backend(base: Base, model: ModelSection, settings: Settings, adapter: Path | None = None) -> Backend:
     """Something that answers with this base model, and this adapter if there is one."""
     if base.source == "endpoint":

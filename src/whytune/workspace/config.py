@@ -54,6 +54,8 @@ class ModelSection(Value):
     context: int = Field(default=0, ge=0)
     concurrency: int = Field(default=8, ge=1, le=256)
     timeout: float = Field(default=60.0, gt=0)
+    licences: tuple[str, ...] = ()
+    """Licences that a base model may have; empty: any."""
 
 
 class ArmsSection(Value):
@@ -65,6 +67,24 @@ class ArmsSection(Value):
     shots: int = Field(default=4, ge=1, le=64)
     system: str = ""
     """Replaces the task's default prompt; `{labels}` and `{fields}` are filled in."""
+
+
+class RunSection(Value):
+    """How training is run; nothing here is part of the recipe."""
+
+    launcher: Literal["local", "torchrun"] = "local"
+    processes: int = Field(default=1, ge=1, le=1024)
+    order: Literal["all", "ladder"] = "all"
+    """Where there are several candidates: train all of them, or climb from the smallest while it provably falls short."""
+
+
+class CandidateSection(Value):
+    """One more way to tune: what is left out is that of [model] and [training]."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    base: str = ""
+    revision: str = ""
+    training: dict[str, str | int | float] = {}
 
 
 class RetrievalSection(Value):
@@ -91,9 +111,15 @@ class ProjectFile(Value):
     model: ModelSection = ModelSection()
     arms: ArmsSection = ArmsSection()
     training: Recipe = Recipe()
+    training_run: RunSection = RunSection()
+    candidates: tuple[CandidateSection, ...] = ()
     retrieval: RetrievalSection = RetrievalSection()
     budget: Budget = Budget()
     prices: Prices = Prices()
+
+    def recipe(self, candidate: CandidateSection) -> Recipe:
+        """The recipe of a candidate: [training] with its own keys."""
+        return Recipe.model_validate({**self.training.model_dump(), **candidate.training})
 
     @property
     def usecase(self) -> UseCase:
@@ -121,6 +147,8 @@ def read(folder: Path) -> ProjectFile:
     except ValidationError as error:
         problems += [_said(dict(item), text) for item in error.errors()]
     problems += _beyond_types(raw, text)
+    if parsed is not None:
+        problems += _of_candidates(parsed, text)
     if problems or parsed is None:
         raise SettingsError(
             f"{FILE} has {len(problems)} mistake{'s' if len(problems) > 1 else ''}",
@@ -152,6 +180,24 @@ def _beyond_types(raw: dict[str, Any], text: str) -> list[str]:
             at = line_of(text, ("split",))
             if any(share <= 0 for share in shares) or abs(sum(shares) - 1) > 1e-6:
                 problems.append(f"line {at}: split shares {shares} must each be above 0 and add up to 1")
+    return problems
+
+
+def _of_candidates(file: ProjectFile, text: str) -> list[str]:
+    problems, names = [], [each.name for each in file.candidates]
+    problems += [f"line {line_of(text, ('candidates',))}: two candidates are named {name}" for name in sorted({n for n in names if names.count(n) > 1})]
+    for each in file.candidates:
+        try:
+            file.recipe(each)
+        except ValidationError as error:
+            for item in error.errors():
+                key = str(item["loc"][0])
+                near = difflib.get_close_matches(key, Recipe.model_fields, n=1) if item["type"] == "extra_forbidden" else []
+                why = f"unknown key; did you mean {near[0]}?" if near else item["msg"]
+                problems.append(f"candidate {each.name}: training.{key} = {json.dumps(each.training.get(key), default=str)}: {why}")
+    run = file.training_run
+    if run.processes > 1 and run.launcher == "local":
+        problems.append(f"line {line_of(text, ('training_run', 'processes'))}: training_run.processes = {run.processes} needs launcher = \"torchrun\"")
     return problems
 
 
@@ -261,10 +307,15 @@ def write(file: ProjectFile) -> str:
     lines += _changed(file.arms, ArmsSection(), skip=("use", "shots"))
     lines += ["", "[retrieval]"]
     lines += [f"{name} = {toml_value(getattr(file.retrieval, name))}" for name in RetrievalSection.model_fields]
-    lines += ["", "[training]   # LoRA; every key changes what is trained"]
+    lines += ["", "[training]   # every key changes what is trained; method: lora, qlora, dora, rslora, full"]
     lines += [f"{name} = {toml_value(getattr(file.training, name))}" for name in Recipe.model_fields]
+    run = file.training_run
+    lines += ["", "[training_run]", f"launcher = {toml_value(run.launcher)}   # local, torchrun", f"processes = {run.processes}"]
+    lines.append(f"order = {toml_value(run.order)}   # several [[candidates]]: all, or ladder (the smallest first)")
     lines += ["", "[budget]   # 0: no limit", f"hours = {toml_value(file.budget.hours)}", f"money = {toml_value(file.budget.money)}", "", "[prices]   # yours: nothing here is looked up anywhere"]
     lines += [f"{name} = {toml_value(getattr(file.prices, name))}" for name in Prices.model_fields]
+    for each in file.candidates:
+        lines += ["", "[[candidates]]", f"name = {toml_value(each.name)}", *_changed(each, CandidateSection(name=each.name), skip=("name",))]
     return "\n".join(lines) + "\n"
 
 

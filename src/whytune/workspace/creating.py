@@ -5,9 +5,10 @@ Nothing is built twice: the version is known by its sources' hashes, how they ar
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,17 +20,22 @@ from whytune.records.data import (
     Example,
     Finding,
     Passage,
+    Source,
     SplitName,
     Validation,
 )  # fmt: skip
+from whytune.records.proposal import AcceptedRows, ProposedRow
 from whytune.records.record import Value, canonical_json, digest
+from whytune.records.release import Acceptance
 from whytune.workspace.config import RetrievalSection
+from whytune.workspace.erased import erased_ids, without
 from whytune.workspace.reading import located, spec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from whytune.datasets.accepted import Taken
     from whytune.datasets.documents import Corpus
     from whytune.datasets.evidence import Linked
     from whytune.datasets.spec import Reading
@@ -66,30 +72,61 @@ class Prepared:
 
 def prepare(project: Project, progress: Progress) -> Prepared:
     """Read, clean and split today's files by today's plan; nothing is kept. Where nothing changed, nothing is read."""
+    from whytune.datasets.accepted import merge
     from whytune.datasets.evidence import link_evidence
     from whytune.datasets.importing import read_source
-    from whytune.datasets.split import build
+    from whytune.datasets.spec import Reading
+    from whytune.datasets.split import Earlier, build
     from whytune.stats.power import smallest_difference
 
     file = project.file
     wanted = spec(file, project.folder)
-    if not wanted.paths:
+    taken = project.records(AcceptedRows)
+    if not wanted.paths and not taken:
         raise DataError("No data is named", where=f"{project.folder}/whytune.toml [data] from", next="add from = [\"FILE\"] under [data]")
     places = [*wanted.paths, *(p for p in (wanted.labels_file, wanted.mapping_file) if p), *_document_places(project)]
     told = {**file.data.model_dump(mode="json", by_alias=True, exclude_defaults=True), "files": _fingerprint(places)}
+    if taken:
+        told["accepted"] = [one.id for one in taken]
+    gone = erased_ids(project)
+    if gone:
+        told["erased"] = digest("\n".join(sorted(gone)))
     reading = {key: canonical_json(value) for key, value in told.items()}
     before = project.latest_dataset
     if before and before.reading == reading and before.plan == file.split and before.task == file.task:
         return Prepared(before, True, reading)
     corpus = _corpus(project, progress)
-    read = read_source(wanted, progress)
+    read = read_source(wanted, progress) if wanted.paths else Reading([], [], (), (), before.fields if before else ())
     linked = link_evidence(read.examples, corpus.documents) if corpus else None
-    examples = linked.examples if linked else read.examples
+    # Linked first: what was erased is known by the ids that rows and documents had when they were erased.
+    examples, lost = without(linked.examples if linked else read.examples, gone)
     previous = {row.example.id: row.split for row in project.workspace.store.read_pack(before.rows, SplitRow)} if before else None
-    if previous is not None and not {example.id for example in examples} & previous.keys():
+    accepted = _accepted(project, taken, corpus)
+    merged = merge(examples, accepted, project.task, read.fields, previous)
+    if previous is not None and not {example.id for example in merged.examples} & previous.keys():
         previous = None  # other data altogether: there is nothing to keep apart
-    built = build(examples, file.split, project.task, previous=previous, power=lambda n: smallest_difference(n, 0.2), progress=progress)
-    return Prepared(before, False, reading, read, corpus, linked, built)
+        merged = merge(examples, accepted, project.task, read.fields, None)
+    earlier = Earlier(merged.assigned, merged.train_side) if previous is not None or taken else None
+    built = build(merged.examples, file.split, project.task, previous=earlier, power=lambda n: smallest_difference(n, 0.2), progress=progress)
+    built.removals.extend([*merged.removals, *lost])
+    if corpus and gone:
+        corpus = replace(corpus, documents=[document for document in corpus.documents if document.id not in gone])
+    sources = tuple(
+        Source(file=one.proposal, sha256=one.rows, bytes=0, format="jsonl", encoding="utf-8", rows=one.count)
+        for one in taken
+    )
+    return Prepared(before, False, reading, replace(read, sources=(*read.sources, *sources)), corpus, linked, built)
+
+
+def _accepted(project: Project, taken: Sequence[AcceptedRows], corpus: Corpus | None) -> list[Taken]:
+    """What people accepted, oldest first, with the ids of today's documents."""
+    from whytune.datasets.accepted import Taken, with_evidence
+
+    found = []
+    for one in taken:
+        rows = list(project.workspace.store.read_pack(one.rows, ProposedRow))
+        found.append(Taken(one.proposal, one.rows, one.kind, with_evidence(rows, corpus.documents) if corpus else rows))
+    return found
 
 
 def dataset(project: Project, progress: Progress) -> Dataset:
@@ -103,7 +140,10 @@ def dataset(project: Project, progress: Progress) -> Dataset:
     file, store = project.file, project.workspace.store
     progress.phase("storing", len(built.rows), "rows")
     removals = [*read.problems, *(corpus.problems if corpus else ()), *built.removals]
-    with project.act("dataset.created", read=[before.id] if before else []) as act:
+    accepted = json.loads(ready.reading.get("accepted", "[]"))
+    # A version that follows a "not accepted" says so: what it is to mend stands in that record.
+    mends = [said.id for said in project.records(Acceptance) if before and said.dataset == before.id and not said.accepted][-1:]
+    with project.act("dataset.created", read=[*([before.id] if before else []), *accepted, *mends]) as act:
         made = Dataset(
             project=project.key, number=before.number + 1 if before else 1, task=file.task, parent=before.id if before else "",
             sources=(*read.sources, *(corpus.sources if corpus else ())), reading=ready.reading, plan=file.split, counts=built.counts,
@@ -114,6 +154,8 @@ def dataset(project: Project, progress: Progress) -> Dataset:
             documents=store.put_pack(corpus.documents, "documents") if corpus else "",
         )  # fmt: skip
         act.facts["rows"] = ", ".join(f"{name} {count}" for name, count in made.counts.items())
+        if mends:
+            act.facts["follows a no"] = mends[0]
         if linked:
             act.facts["linked to documents"] = f"{linked.declared} declared, {linked.found} found, {len(linked.unknown)} names unknown"
         act.write(made)
@@ -130,13 +172,14 @@ def validate(project: Project, made: Dataset, progress: Progress) -> Validation:
     """Every check of the task over this version; kept once."""
     from whytune.checks import registry
     from whytune.checks.subject import Subject
+    from whytune.workspace.ruling import ruler
 
     found = next((v for v in reversed(project.records(Validation)) if v.dataset == made.id), None)
     if found:
         return found
     splits: dict[SplitName, Sequence[Example]] = {name: examples_of(project, made, name) for name in ("train", "dev", "test")}
     findings: list[Finding] = registry.run(
-        Subject(project.task, splits, made.certificate, made.labels, made.fields, made.removed), progress
+        Subject(project.task, splits, made.certificate, made.labels, made.fields, made.removed, ruler(project, made)), progress
     )
     with project.act("dataset.checked", read=[made.id]) as act:
         act.facts["failed"] = ", ".join(f.check for f in findings if f.status == "fail") or "none"

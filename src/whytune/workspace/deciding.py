@@ -15,7 +15,7 @@ from whytune.evaluation.compare import Contender, compare
 from whytune.evaluation.measures import clusters_of
 from whytune.evaluation.scorers import scorer_named
 from whytune.jobs.progress import Progress
-from whytune.records.candidate import Adapter, Candidate
+from whytune.records.candidate import Adapter, Base, Candidate
 from whytune.records.data import Dataset, Document, Validation
 from whytune.records.decision import Attribution, Decision
 from whytune.records.evidence import Look, Measure, Power, Protocol, Score, Trial
@@ -161,10 +161,18 @@ def decide(project: Project, bench: Bench, fixed: Protocol, trials: list[Trial],
         looks=len([look for look in project.records(Look) if look.dataset == fixed.dataset]),
         command=f"whytune run {project.name}", when=measured[-1].when[:16] + "Z" if measured else "",
         hashes={"protocol": fixed.id, "ledger head": measured[-1].id if measured else ""}, shown=choose(rows, texts, by_arm),
-        limits=(ONE_SEED,) if seconds else (),
+        limits=((ONE_SEED,) if seconds else ()) + _other_bases(project, bench, trials),
     )  # fmt: skip
     made = deciding.decide(evidence, imprint)
     return project.once(made, "decision.made", read=[fixed.id, *(each.id for each in trials)], beside=comparisons)
+
+
+def _other_bases(project: Project, bench: Bench, trials: list[Trial]) -> tuple[str, ...]:
+    """Said where the tuned model was chosen among several and does not stand on the model of the other arms."""
+    store, own = project.workspace.store, bench.makings.base
+    bases_used = {store.get(Candidate, each.candidate).base for each in trials} - {own.id}
+    names = sorted(store.get(Base, base).name for base in bases_used)
+    return (f"The tuned model stands on {', '.join(names)}, chosen on dev; the other arms stand on {own.name}.",) if names else ()
 
 
 def _untrained(bench: Bench, arms: list[str]) -> dict[str, list[Candidate]]:

@@ -38,6 +38,8 @@ def _words() -> Iterator[tuple[str, str, str]]:
     from whytune.acceptance.saying import VERDICTS
     from whytune.checks.registry import CHECKS
     from whytune.evaluation.scorers import SCORERS
+    from whytune.records.responsible import DIMENSIONS
+    from whytune.responsible.limits import PROBES
 
     for error in vars(errors).values():
         if inspect.isclass(error) and issubclass(error, WhytuneError):
@@ -48,6 +50,8 @@ def _words() -> Iterator[tuple[str, str, str]]:
         yield "check", name, inspect.getdoc(check) or ""
     for name, scorer in SCORERS.items():
         yield "metric", name, scorer.does
+    for name, kind in PROBES.items():
+        yield "probe", name, f"{DIMENSIONS[kind.dimension]} Counts {kind.counts}. docs/reference/probes.md"
     for task in TASKS.values():
         yield "task", task.name, f"{task.title}: {task.input_field} -> {task.target_field}. Decided by {task.metric}; beside it {', '.join(task.beside)}."
     for arm, text in ARMS.items():

@@ -5,18 +5,20 @@ The names are the boxes of the flowchart. A step that cannot go on raises an err
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from whytune.errors import RefusedError
 from whytune.jobs.progress import Progress
-from whytune.records.candidate import Adapter, Candidate
+from whytune.records.candidate import Adapter, Base, Candidate
 from whytune.records.data import SPLITS, Dataset, Validation
 from whytune.records.decision import Attribution
 from whytune.records.evidence import Power, Protocol, Trial
 from whytune.records.project import Triage, UseCase
-from whytune.workspace import creating
+from whytune.records.proposal import AcceptedRows
+from whytune.workspace import creating, proposing, teams
 
 if TYPE_CHECKING:
     from whytune.workspace.arms import Makings
@@ -33,16 +35,20 @@ BOXES = {
 class FlowRun:
     """One run of one project. Holds what later steps need of earlier ones."""
 
-    def __init__(self, project: Project, progress: Progress, *, stop_at_gate: bool = True) -> None:
+    def __init__(self, project: Project, progress: Progress, *, stop_at_gate: bool = True, how: str = "") -> None:
         self.project = project
         self.progress = progress
         self.stop_at_gate = stop_at_gate
+        self.how = how
         self.candidates: dict[str, Candidate] = {}
 
     def to(self, last: str) -> None:
         """Take every step up to and including this one."""
         try:
+            gaps = teams.gaps(self.project)
             for step in STEPS[: STEPS.index(last) + 1]:
+                for line in teams.said(gaps, step):
+                    self.progress.phase(f"team: {line}", 0)
                 getattr(self, f"_{step}")()
         finally:
             if "bench" in self.__dict__:
@@ -85,12 +91,22 @@ class FlowRun:
         wanted = [arm for arm in ("tuned", "tuned_rag") if arm in self.arms]
         if not wanted or not self.attribution.can_pay:
             return
-        from whytune.workspace import learning
+        from whytune.workspace import candidates, learning
         from whytune.workspace.estimating import within_budget
+        from whytune.workspace.measuring import Bench
 
-        within_budget(self.project, self.bench, wanted)
+        bench = self.bench
+        if self.project.file.candidates:
+            _, finalist = candidates.choice(self.project, bench, wanted[0], self.progress, self.how)
+            bench = Bench(self.project, finalist.makings)
+            bench.retriever = self.bench.retriever
+            wanted_now = wanted[1:]  # what the first one takes was weighed before it was chosen
+        else:
+            wanted_now = wanted
+        if wanted_now:
+            within_budget(self.project, bench, wanted_now)
         for arm in wanted:
-            trained = learning.adapter(self.bench, self.makings.retrieval if arm == "tuned_rag" else None, self.progress)
+            trained = learning.adapter(bench, self.makings.retrieval if arm == "tuned_rag" else None, self.progress)
             self.candidates[arm] = self.makings.tuned(trained)
 
     def _test(self) -> None:
@@ -116,7 +132,9 @@ class FlowRun:
         project = self.project
         self.progress.phase("preparing the base model", 0)
         base = bases.resolve(project.file.model, project.folder, project.workspace.settings)
-        project.once(base, "base.chosen")
+        if base.id not in {held.id for held in project.records(Base)}:  # several may be in use: [[candidates]] bring their own
+            with project.act("base.chosen") as act:
+                act.write(base)
         index = creating.index(project, self.dataset, self.progress)
         makings = Makings(project.file, project.task, base, self.dataset, index)
         self.bench: Bench = Bench(project, makings)
@@ -150,6 +168,8 @@ class Status:
     headline: str
     steps: tuple[StepStatus, ...]
     next: str
+    hints: tuple[str, ...] = ()
+    """What the team lacks, which glass is broken, which rows wait for a second person; none of it blocks."""
 
 
 def status(project: Project) -> Status:
@@ -164,13 +184,14 @@ def status(project: Project) -> Status:
         elif state != "done":
             open_yet, detail = True, ""
         steps.append(StepStatus(name, BOXES[name], state, detail or state))
+    hints = (*teams.hints(project, next((step.name for step in steps if step.state == "ready"), "")), *proposing.hints(project))
     decision = project.decision
     finished = decision is not None and not open_yet
     headline = decision.verdict.headline if finished and decision else next(f"at {step.name} ({step.box})" for step in steps if step.state == "ready")
     if any(not v.passed for v in project.records(Validation)[-1:]):
-        return Status(project.name, project.file.task, "the dataset does not pass its checks", tuple(steps), f"whytune data check {project.name}")
+        return Status(project.name, project.file.task, "the dataset does not pass its checks", tuple(steps), f"whytune data check {project.name}", hints)
     command = f"whytune report {project.name} -o report.html" if finished else f"whytune run {project.name}"
-    return Status(project.name, project.file.task, headline, tuple(steps), command)
+    return Status(project.name, project.file.task, headline, tuple(steps), command, hints)
 
 
 def _details(project: Project) -> dict[str, str]:
@@ -184,6 +205,8 @@ def _details(project: Project) -> dict[str, str]:
     made = project.latest_dataset
     if made is None:
         return found
+    if [one.id for one in project.records(AcceptedRows)] != json.loads(made.reading.get("accepted", "[]")):
+        return found  # rows were accepted since: the next run makes a version of them
     found["data"] = f"version {made.number}: " + ", ".join(f"{split} {made.counts.get(split, 0):,}" for split in SPLITS)
     validation = next((v for v in reversed(project.records(Validation)) if v.dataset == made.id), None)
     if validation:
@@ -199,6 +222,8 @@ def _details(project: Project) -> dict[str, str]:
         adapters = [a for a in project.records(Adapter) if a.dataset == made.id]
         if adapters:
             found["train"] = f"{len(adapters)} adapter{'s' if len(adapters) > 1 else ''}, " + ", ".join(f"{a.rows:,} rows" for a in adapters)
+            if project.choice and project.file.candidates:
+                found["train"] += f"; {project.choice.finalist} was taken of {len(project.choice.rungs)} candidates"
         elif not attribution.can_pay:
             found["train"] = "skipped: training cannot pay here"
         elif not {"tuned", "tuned_rag"} & set(project.file.arms.use) or (triage and any("tuned" in gate.closes for gate in triage.gates)):

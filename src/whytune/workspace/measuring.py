@@ -14,7 +14,7 @@ from whytune.answering.retrieval.retriever import Embed, Retriever
 from whytune.evaluation.scorers import passes_leniently
 from whytune.evaluation.trial import Marked, Scoring, trial
 from whytune.jobs.progress import Progress
-from whytune.records.candidate import ARM_TITLES, Adapter, Candidate
+from whytune.records.candidate import ARM_TITLES, Adapter, Base, Candidate
 from whytune.records.data import Example, SplitName
 from whytune.records.evidence import Answer, Trial
 from whytune.workspace import bases
@@ -49,9 +49,12 @@ class Bench:
         """The model with this adapter; the one before it is let go first."""
         if self._backend is None or self._adapter != adapter:
             self.close()
-            store, file = self.project.workspace.store, self.makings.file
-            folder = store.folder_path(store.get(Adapter, adapter).digest) if adapter else None
-            self._backend = bases.backend(self.makings.base, file.model, self.project.workspace.settings, folder)
+            store, file, base = self.project.workspace.store, self.makings.file, self.makings.base
+            held = store.get(Adapter, adapter) if adapter else None
+            folder = store.folder_path(held.digest) if held else None
+            if held and held.base != base.id:
+                base = bases.found_again(store.get(Base, held.base), self.project.workspace.settings)
+            self._backend = bases.backend(base, file.model, self.project.workspace.settings, folder)
             self._adapter = adapter
         return self._backend
 

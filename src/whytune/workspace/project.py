@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from whytune.errors import NotFoundError, UsageError
 from whytune.jobs.progress import Progress, Silent
 from whytune.records.candidate import Adapter
+from whytune.records.choice import Forgetting, ModelChoice
 from whytune.records.data import Dataset, Example, Removal, SplitName, Validation
 from whytune.records.decision import Decision
 from whytune.records.evidence import Comparison, Look, Trial
@@ -128,6 +129,14 @@ class Project:
         return list(found.values())
 
     @property
+    def choice(self) -> ModelChoice | None:
+        """Which of the candidates was taken for the newest version, if one was chosen."""
+        from whytune.workspace.candidates import standing_choice
+
+        made = self.latest_dataset
+        return standing_choice(self, made.id) if made else None
+
+    @property
     def comparisons(self) -> list[Comparison]:
         """The comparisons that the newest decision stands on."""
         return list(self.decision.comparisons) if self.decision else []
@@ -137,6 +146,12 @@ class Project:
         """How often the sealed test set of the newest version was opened."""
         made = self.latest_dataset
         return len([look for look in self.records(Look) if made and look.dataset == made.id])
+
+    @property
+    def erased(self) -> int:
+        """Rows of the newest version that were erased since it was made."""
+        made = self.latest_dataset
+        return self.workspace.store.erased_rows(made.rows) if made else 0
 
     def sample(self, count: int) -> list[tuple[SplitName, Example]]:
         """Some rows of train and dev; rows of test are not shown."""
@@ -154,14 +169,17 @@ class Project:
 
     # The flow
 
-    def run(self, progress: Progress | None = None, *, until: str = "", stop_at_gate: bool = True) -> None:
-        """Walk the flow, up to and including step `until` where one is named. One process at a time."""
+    def run(self, progress: Progress | None = None, *, until: str = "", stop_at_gate: bool = True, how: str = "") -> None:
+        """Walk the flow, up to and including step `until` where one is named. One process at a time.
+
+        how: `all` trains every candidate, `ladder` climbs from the smallest; without it as [training_run] order says.
+        """
         from whytune.workspace import flow
 
         if until and until not in flow.STEPS:
             raise UsageError(f"There is no step {until!r}", next=f"choose one of: {', '.join(flow.STEPS)}")
         with self.workspace.store.lock(self.key):
-            flow.FlowRun(self, progress or Silent(), stop_at_gate=stop_at_gate).to(until or flow.STEPS[-1])
+            flow.FlowRun(self, progress or Silent(), stop_at_gate=stop_at_gate, how=how).to(until or flow.STEPS[-1])
 
     def status(self) -> Status:
         """Where each step stands and what to do next; reads records only."""
@@ -174,6 +192,13 @@ class Project:
         from whytune.workspace.estimating import estimate
 
         return estimate(self)
+
+    def forgetting(self, arm: str = "tuned", progress: Progress | None = None) -> Forgetting:
+        """What tuning took away: general questions to the base model and to this arm's; asked once."""
+        from whytune.workspace import forgetting
+
+        with self.workspace.store.lock(self.key):
+            return forgetting.measure(self, arm, progress)
 
     def training_estimate(self) -> dict[str, Any]:
         """What training would take, from the rows as they are tokenised."""

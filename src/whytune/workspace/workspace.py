@@ -6,6 +6,7 @@ the ledger in the same transaction as the records it wrote. So lineage, audit an
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from whytune.records.record import Record
 from whytune.settings import Settings
 from whytune.store.ledger import LedgerReport
 from whytune.store.store import Store
-from whytune.workspace import config, roles
+from whytune.workspace import config, people, roles
 
 if TYPE_CHECKING:
     from whytune.workspace.project import Project
@@ -52,6 +53,9 @@ class Workspace:
         self.root = root
         self.store = store
         self.settings = settings
+        self._vouched = False
+        if settings.signing_key:
+            store.key_file = Path(settings.signing_key).expanduser()
 
     @classmethod
     def open(cls, start: Path | str = ".", *, settings: Settings | None = None, create: bool = False) -> Workspace:
@@ -74,21 +78,25 @@ class Workspace:
     @cached_property
     def person(self) -> Person:
         """Who acts now."""
-        name = self.settings.person or _login()
-        return roles.current(self.store.list(Person), name)
+        return people.acting(self, self.settings.person or _login(), vouched=self._vouched)
+
+    def forget_person(self) -> None:
+        """Have `person` read anew: roles have changed."""
+        self.__dict__.pop("person", None)
+
+    def as_person(self, name: str) -> Workspace:
+        """The same workspace acting as somebody whom the door has proved to be that person. It shares the open store."""
+        other = Workspace(self.root, self.store, dataclasses.replace(self.settings, person=name))
+        other._vouched = True
+        return other
 
     def people(self) -> list[Person]:
         """Everybody the workspace knows, as last recorded."""
-        return list({person.name: person for person in self.store.list(Person)}.values())
+        return list({person.name: person for person in self.store.standing(Person)}.values())
 
     def add_person(self, name: str, roles_held: Sequence[str]) -> Person:
-        """Record a person and their roles. From then on nobody is solo, and only known people act."""
-        roles.check_roles(tuple(roles_held))
-        with self.act("person.changed") as act:
-            act.facts["roles"] = ", ".join(roles_held)
-            person = act.write(Person(name=name, roles=tuple(roles_held)))
-        self.__dict__.pop("person", None)
-        return person
+        """Record a person and their roles. From then on nobody is solo, and only known people act; the first is admin."""
+        return people.record(self, name, roles_held)
 
     @contextmanager
     def act(self, name: str, *, project: str = "", read: Sequence[str] = ()) -> Iterator[Act]:

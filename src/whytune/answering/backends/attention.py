@@ -74,6 +74,20 @@ class RowCache(Cache):  # type: ignore[misc]
         for layer, (keys, values) in self.buffers.items():
             self.buffers[layer] = (keys.index_select(0, chosen), values.index_select(0, chosen))
 
+    def take_in(self, other: RowCache) -> None:
+        """The slots of another cache, behind those that are here."""
+        self.capacity = max(self.capacity, other.capacity)
+        self.lengths, before = [*self.lengths, *other.lengths], len(self.lengths)
+        for layer, (keys, values) in self.buffers.items():
+            pair = zip((keys, values), other.buffers[layer], strict=True)
+            joined = []
+            for held, came in pair:
+                both = held.new_zeros(len(self.lengths), held.shape[1], self.capacity, held.shape[3])
+                both[:before, :, : held.shape[2]] = held
+                both[before:, :, : came.shape[2]] = came
+                joined.append(both)
+            self.buffers[layer] = (joined[0], joined[1])
+
     def get_seq_length(self, layer_idx: int = 0, *args: Any) -> int:
         return max(self.lengths)
 

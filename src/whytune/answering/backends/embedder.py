@@ -104,6 +104,11 @@ class Embedder:
         vectors[:] = sums / np.where(lengths > 0, lengths, 1)
         return vectors
 
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """Tokens that these texts are read as, the marks of each window included."""
+        _, tokenizer = self._ready()
+        return sum(len(window) for window in _windows(tokenizer, texts)[1]) if len(texts) else 0
+
     def _ready(self) -> tuple[Any, Any]:
         with self._lock:
             if self._loaded is None:

@@ -102,25 +102,12 @@ class Runner:
         )
 
     def _answer_together(self, live: list[Row], grammar: Grammar, prefix: Prefix | None) -> None:
-        slots: list[Row | None] = list(live)
-        cache = RowCache(len(slots), max(len(row.pending) for row in live) + 24)
-        while True:
-            hidden = self._last_hidden(slots, cache, prefix)
-            active = [(slot, row) for slot, row in enumerate(slots) if row is not None]
-            tokens = grammar.choose(hidden, self.head, [row.walk for _, row in active])
-            for (slot, row), token in zip(active, tokens, strict=True):
-                row.position += len(row.pending)
-                row.take(token)
-                if row.done:
-                    slots[slot] = None
-            left = [slot for slot, row in enumerate(slots) if row is not None]
-            if not left:
-                return
-            if len(left) < _LEAVE * len(slots):
-                cache.keep(left, self.device)
-                slots = [slots[slot] for slot in left]
+        running = Running(self, grammar, prefix)
+        running.join(live)
+        while running.rows:
+            running.step()
 
-    def _last_hidden(self, slots: Sequence[Row | None], cache: RowCache, prefix: Prefix | None) -> torch.Tensor:
+    def last_hidden(self, slots: Sequence[Row | None], cache: RowCache, prefix: Prefix | None) -> torch.Tensor:
         """The hidden state after the pending tokens of every row that is still there, in the order of the slots."""
         pending = [row.pending if row is not None else [] for row in slots]
         live = [slot for slot, ids in enumerate(pending) if ids]
@@ -208,7 +195,7 @@ class Runner:
             with torch.inference_mode():
                 shared = self.prefix(probe[0][:5])
                 slots: list[Row | None] = [Row(ids[5:], _Endless(), 1, position=5) for ids in probe]
-                ours = self._last_hidden(slots, RowCache(2, 4), shared)
+                ours = self.last_hidden(slots, RowCache(2, 4), shared)
             scale = torch.stack(usual).float().abs().max().clamp(min=1e-6)
             gap = (ours.float() - torch.stack(usual).float()).abs().max() / scale
             fits = bool(gap < (1e-3 if self.model.dtype == torch.float32 else 5e-2))
@@ -218,6 +205,67 @@ class Runner:
         if not fits:
             self.model.set_attn_implementation(self._usual)
         return fits
+
+
+class Running:
+    """Rows under one grammar and over one prefix, a token at a time; others may join between two tokens.
+
+    A row's keys and values are its own, so what it says does not depend on who runs beside it.
+    """
+
+    def __init__(self, runner: Runner, grammar: Grammar, prefix: Prefix | None) -> None:
+        self.runner = runner
+        self.grammar = grammar
+        self.prefix = prefix
+        self.slots: list[Row | None] = []
+        self.cache: RowCache | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        """Rows that are not at their end."""
+        return [row for row in self.slots if row is not None]
+
+    def join(self, rows: Sequence[Row]) -> None:
+        """New rows, with `pending` as for `Runner.answer`; those that run already wait while these are read."""
+        for row in rows:
+            row.position = len(self.prefix.ids) if self.prefix else 0
+        if not self.rows:
+            self.slots, self.cache = list(rows), RowCache(len(rows), max(len(row.pending) for row in rows) + 24)
+            return
+        apart = Running(self.runner, self.grammar, self.prefix)
+        apart.join(rows)
+        apart.step()  # their prompts are read among themselves: rows in the middle of an answer have one token each
+        if self.cache is not None and apart.cache is not None and apart.rows:
+            self.cache.take_in(apart.cache)
+            self.slots += apart.slots
+
+    def step(self) -> None:
+        """One more token for every row."""
+        assert self.cache is not None
+        with torch.inference_mode():
+            hidden = self.runner.last_hidden(self.slots, self.cache, self.prefix)
+            active = [(slot, row) for slot, row in enumerate(self.slots) if row is not None]
+            tokens = self.grammar.choose(hidden, self.runner.head, [row.walk for _, row in active])
+        for (slot, row), token in zip(active, tokens, strict=True):
+            row.position += len(row.pending)
+            row.take(token)
+            if row.done:
+                self.slots[slot] = None
+        self.tidy()
+
+    def leave(self, row: Row) -> None:
+        """This row is not wanted any more."""
+        self.slots = [None if held is row else held for held in self.slots]
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Let go of the keys and values of rows that are done, once there are enough of them."""
+        left = [slot for slot, row in enumerate(self.slots) if row is not None]
+        if not left:
+            self.slots, self.cache = [], None
+        elif len(left) < _LEAVE * len(self.slots) and self.cache is not None:
+            self.cache.keep(left, self.runner.device)
+            self.slots = [self.slots[slot] for slot in left]
 
 
 class _Endless:
@@ -265,6 +313,14 @@ def halving(work: Callable[[list[Any]], None], items: list[Any], failed: Callabl
         return
     halving(work, items[: len(items) // 2], failed)
     halving(work, items[len(items) // 2 :], failed)
+
+
+def bytes_per_token(model: Any) -> int:
+    """What the keys and values of one token take in all layers."""
+    config: Any = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(2 * config.num_hidden_layers * heads * width * (4 if model.dtype == torch.float32 else 2))
 
 
 def _window(config: Any) -> int:

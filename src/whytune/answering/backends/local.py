@@ -1,7 +1,7 @@
 """Answers by a model on this machine: batched, sorted by length, the prompt prefix that all share computed once.
 
 Greedy and deterministic. Nothing is cut: a prompt that does not fit is an answer with an error, and counted. An
-adapter is merged into the weights, so a tuned model costs what its base costs.
+adapter is merged into the weights, so a tuned model costs what its base costs. One caller at a time: `pool` is for many.
 Example: `LocalBackend(base).complete(chats, Decoding(), Labels(("yes", "no")), keep)`.
 """
 
@@ -11,13 +11,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from whytune.answering.backends.attention import Prefix
 from whytune.answering.backends.constraints import Grammar, grammar_for
-from whytune.answering.backends.generation import Row, Runner, common_prefix, halving
+from whytune.answering.backends.generation import Row, Runner, bytes_per_token, common_prefix, halving
 from whytune.answering.backends.machine import Machine, choose
 from whytune.answering.backends.models import Loaded, load
 from whytune.answering.backends.protocol import Chat, Completion, Constraint, OnBatch
@@ -51,7 +50,8 @@ class LocalBackend:
         merged = adapter_folder is not None
         # Merged in float32: adding small weights to large ones in bfloat16 would lose part of what was trained.
         loaded: Loaded = load(base, "float32" if merged else self.machine.dtype, adapter_folder)
-        model = loaded.model.merge_and_unload() if merged else loaded.model
+        # Weights trained as a whole come without an adapter around them.
+        model = loaded.model.merge_and_unload() if hasattr(loaded.model, "merge_and_unload") else loaded.model
         model = model.to(device=self.machine.device, dtype=getattr(torch, self.machine.dtype)).eval()
         self.encoder = loaded.encoder
         self.stop_ids = loaded.stop_ids
@@ -145,7 +145,7 @@ class LocalBackend:
     def _batches(self, items: list[_Item], limit: int, shared: int) -> list[list[_Item]]:
         """Neighbours in length together, as many as the memory for their keys and values holds."""
         budget = _MEMORY.get(self.machine.device.partition(":")[0], 1 << 30)
-        most = max(1, budget // self._bytes_per_token())
+        most = max(1, budget // bytes_per_token(self.runner.model))
         batches: list[list[_Item]] = []
         for item in items:
             # The first of a batch is its longest.
@@ -155,13 +155,6 @@ class LocalBackend:
             else:
                 batches.append([item])
         return batches
-
-    def _bytes_per_token(self) -> int:
-        config: Any = self.runner.model.config.get_text_config()
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        size = 4 if self.machine.dtype == "float32" else 2
-        return int(2 * config.num_hidden_layers * heads * width * size)
 
     def _too_long(self, item: _Item, limit: int) -> Completion:
         over = len(item.ids) + limit - self.context

@@ -32,6 +32,9 @@ _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "tokenizer.model", "chat_templ
 """Weights that run no code, and text. Nothing else is ever fetched."""
 _STALE_SECONDS = 6 * 3600
 
+FULL_WEIGHTS, FULL_MARK = "model.safetensors", "full_weights.json"
+"""In the folder of a model that was trained as a whole: its weights, and the file that says so."""
+
 DtypeName = Literal["float32", "bfloat16"]
 
 
@@ -140,14 +143,19 @@ def prepare_hub(repo_id: str, revision: str, cache: Path) -> Base:
     )
 
 
-def load(base: Base, dtype: DtypeName, adapter_folder: Path | None = None) -> Loaded:
-    """The model in that dtype on the CPU, in evaluation mode; with an adapter, as a PEFT model around it."""
+def load(base: Base, dtype: DtypeName, adapter_folder: Path | None = None, *, quantised: str = "") -> Loaded:
+    """The model in that dtype on the CPU, in evaluation mode; with an adapter, as a PEFT model around it.
+
+    adapter_folder may also hold all weights of a model that was trained as a whole. quantised: a device (`cpu`,
+    `cuda`) on which the linear layers' weights are kept in four bits, for training; they cannot be moved from there.
+    """
     if not base.trainable:
         raise ModelError(f"{base.name} is an endpoint: its weights are not here", next="choose a folder or a hub id")
     quiet()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    how = _four_bits(dtype, quantised) if quantised else {}
     try:
         with calm():
             tokenizer = AutoTokenizer.from_pretrained(base.location, local_files_only=True, trust_remote_code=False)
@@ -157,6 +165,7 @@ def load(base: Base, dtype: DtypeName, adapter_folder: Path | None = None) -> Lo
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,
+                **how,
             )
     except Exception as error:
         raise ModelError(
@@ -164,8 +173,11 @@ def load(base: Base, dtype: DtypeName, adapter_folder: Path | None = None) -> Lo
             where=base.location,
             next="check that the folder is complete and that this version of transformers knows the architecture",
         ) from error
+    if quantised:
+        _keep_the_way_back(model)
     if adapter_folder is not None:
-        model = _with_adapter(model, adapter_folder)
+        whole = (adapter_folder / FULL_MARK).is_file()
+        model = _with_weights(model, adapter_folder) if whole else with_adapter(model, adapter_folder)
     encoder = Encoder(tokenizer)
     return Loaded(model.eval(), tokenizer, encoder.stop_ids | _generation_stops(model), encoder)
 
@@ -179,7 +191,8 @@ def quiet() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def _with_adapter(model: Any, folder: Path) -> Any:
+def with_adapter(model: Any, folder: Path, name: str = "default") -> Any:
+    """The model with the adapter of that folder around it, under a name."""
     from peft import PeftModel
 
     missing = [name for name in ("adapter_config.json", "adapter_model.safetensors") if not (folder / name).is_file()]
@@ -192,13 +205,63 @@ def _with_adapter(model: Any, folder: Path) -> Any:
         )
     try:
         with calm():
-            return PeftModel.from_pretrained(model, str(folder), is_trainable=False)
+            if isinstance(model, PeftModel):
+                model.load_adapter(str(folder), adapter_name=name, is_trainable=False)
+                return model
+            return PeftModel.from_pretrained(model, str(folder), adapter_name=name, is_trainable=False)
     except Exception as error:
         raise ModelError(
             f"The adapter does not fit this base model: {_first_line(error)}",
             where=str(folder),
             next="use the base model that it was trained from",
         ) from error
+
+
+def _four_bits(dtype: DtypeName, device: str) -> dict[str, Any]:
+    import importlib.util
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError(
+            "Weights in four bits need bitsandbytes, which is not installed",
+            next="pip install 'whytune[quantised]', or set method = lora in the recipe",
+        )
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
+    return {"quantization_config": config, "device_map": {"": device}}
+
+
+def _keep_the_way_back(model: Any) -> None:
+    """bitsandbytes repacks weights at the first look without gradients, on some CPUs, and gradients end there for good."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def _with_weights(model: Any, folder: Path) -> Any:
+    """All weights replaced by those of the folder, in the model's own dtype."""
+    from safetensors.torch import load_file
+
+    try:
+        found = load_file(str(folder / FULL_WEIGHTS))
+        tied = set(getattr(model, "_tied_weights_keys", None) or ())
+        missing, unknown = model.load_state_dict(found, strict=False)
+        lacking = [name for name in missing if name not in tied]
+        if lacking or unknown:
+            raise ValueError(f"{len(lacking)} weights are missing and {len(unknown)} unknown")
+    except Exception as error:
+        raise ModelError(
+            f"The trained weights do not fit this base model: {_first_line(error)}",
+            where=str(folder),
+            next="use the base model that they were trained from",
+        ) from error
+    return model
 
 
 def _generation_stops(model: Any) -> frozenset[int]:

@@ -1,0 +1,182 @@
+"""What the gateway adds to its engine, and how many tokens a second it serves, as JSON.
+
+    python benchmarks/serving.py                      # a tiny model: overhead of the gateway over the engine
+    python benchmarks/serving.py --throughput         # and the bundled model under load
+    python benchmarks/serving.py --throughput --against-transformers    # beside `transformers serve`, in the same run
+
+Overhead: the same short question to `whytune serve` over HTTP and to the same engine (`Pool`) in this process, in turns,
+one at a time; what is told is the difference of the medians, and of the processor time. Throughput: so many clients ask for so many tokens each; both
+servers get the same questions on the same model, greedy, one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import psutil  # noqa: E402
+from tests.serve.house import House  # noqa: E402
+from tests.serve.living import Serving  # noqa: E402
+from tests.tiny import build  # noqa: E402
+
+from whytune.answering.backends.models import prepare_bundled  # noqa: E402
+from whytune.answering.backends.pool import Pool, Request  # noqa: E402
+from whytune.records.candidate import Decoding  # noqa: E402
+from whytune.records.content import Message  # noqa: E402
+
+QUESTION = "My card has not arrived yet. When does it come?"
+TURNS, EACH = 30, 10
+CLIENTS, ROUNDS, TOKENS = 16, 3, 48
+
+
+def asker(address: str, body: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Asks over one connection that stays open."""
+    split = urlsplit(address)
+    connection = http.client.HTTPConnection(split.hostname or "", split.port, timeout=300)
+    sent = json.dumps(body).encode()
+
+    def ask() -> dict[str, Any]:
+        connection.request("POST", f"{split.path}/chat/completions", sent, {"content-type": "application/json", "authorization": "Bearer none"})
+        answer = connection.getresponse()
+        said = json.loads(answer.read())
+        assert answer.status == 200, said
+        return dict(said)
+
+    return ask
+
+
+def medians(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Milliseconds of each way, in turns, so that a busy moment of the machine meets all of them."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(TURNS):
+        for name, work in ways.items():
+            for number in range(EACH + 1):
+                start = time.perf_counter()
+                work()
+                if number:  # the first of a turn finds the other way's caches
+                    taken[name].append(1000 * (time.perf_counter() - start))
+    return {name: statistics.median(held) for name, held in taken.items()}
+
+
+def overhead(folder: Path) -> dict[str, float]:
+    """Medians in milliseconds: over HTTP, by the engine alone, and the difference."""
+    house = House(folder, build(folder / "model"))
+    house.point("champion", house.release(tokens=1))
+    body = {"model": "champion", "messages": [{"role": "user", "content": QUESTION}]}
+    chat = (Message.of("system", house.prompt.system), Message.of("user", QUESTION))
+    with Serving(folder, ["champion"]) as serving, Pool(house.base, dtype="float32", threads=1) as pool:
+        request = Request(chat, Decoding(max_new_tokens=1))
+        health = asker_of_health(serving.address)
+        ask = asker(serving.address, body)
+        found = medians({"gateway_ms": ask, "engine_ms": lambda: pool.submit(request).result(), "empty_http_ms": health})
+        there, here = psutil.Process(serving.process.pid), psutil.Process()
+        cpu = {"gateway_cpu_ms": processor(there, ask), "engine_cpu_ms": processor(here, lambda: pool.submit(request).result())}
+    return {**found, "overhead_ms": found["gateway_ms"] - found["engine_ms"], **cpu, "overhead_cpu_ms": cpu["gateway_cpu_ms"] - cpu["engine_cpu_ms"]}
+
+
+def processor(process: psutil.Process, work: Callable[[], Any], times: int = 300) -> float:
+    """Processor milliseconds that a process takes for one request: a busy machine does not change them much."""
+    before = process.cpu_times()
+    for _ in range(times):
+        work()
+    after = process.cpu_times()
+    return 1000 * (after.user + after.system - before.user - before.system) / times
+
+
+def asker_of_health(address: str) -> Callable[[], None]:
+    """An HTTP request that does nothing: what the connection and the client themselves take."""
+    split = urlsplit(address)
+    connection = http.client.HTTPConnection(split.hostname or "", split.port)
+
+    def ask() -> None:
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+
+    return ask
+
+
+def crowd(address: str, model: str) -> dict[str, float]:
+    """Tokens a second that many clients get together."""
+    questions = [f"Question {number}: what should I do when my card number {number} does not arrive?" for number in range(CLIENTS)]
+    askers = [asker(address, {"model": model, "max_tokens": TOKENS, "temperature": 0, "messages": [{"role": "user", "content": text}]}) for text in questions]
+    for ask in askers[:1]:
+        ask()
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        start = time.perf_counter()
+        said = [answer for _ in range(ROUNDS) for answer in threads.map(lambda ask: ask(), askers)]
+        seconds = time.perf_counter() - start
+    tokens = sum(int(answer["usage"]["completion_tokens"]) for answer in said)
+    return {"tokens_a_second": tokens / seconds, "answers_a_second": len(said) / seconds, "tokens": tokens, "seconds": seconds}
+
+
+@contextmanager
+def transformers_serve(model: Path, threads: int) -> Iterator[str]:
+    """The library's own server on the same model."""
+    command = [str(Path(sys.executable).parent / "transformers"), "serve", "--port", "8899", "--force-model", str(model), "--device", "cpu", "--dtype", "float32"]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"})
+        try:
+            for _ in range(240):
+                try:
+                    urllib.request.urlopen("http://127.0.0.1:8899/health", timeout=2).read()
+                    break
+                except OSError:
+                    if process.poll() is not None:
+                        log.seek(0)
+                        raise SystemExit(f"transformers serve does not start: {log.read()[-800:]}") from None
+                    time.sleep(0.5)
+            yield "http://127.0.0.1:8899/v1"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def throughput(folder: Path, threads: int, *, against: bool) -> dict[str, Any]:
+    """The bundled model under load, here and there."""
+    base = prepare_bundled(Path.home() / ".cache" / "whytune")
+    house = House(folder, Path(base.location))
+    house.point("champion", house.release(tokens=TOKENS))
+    with Serving(folder, ["champion"]) as serving:
+        found: dict[str, Any] = {"whytune": crowd(serving.address, "champion")}
+    if against:
+        with transformers_serve(Path(base.location), threads) as address:
+            found["transformers"] = crowd(address, base.location)
+        found["ratio"] = found["whytune"]["tokens_a_second"] / found["transformers"]["tokens_a_second"]
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--throughput", action="store_true")
+    parser.add_argument("--against-transformers", action="store_true")
+    chosen = parser.parse_args()
+    found: dict[str, Any] = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    with tempfile.TemporaryDirectory() as folder:
+        found["overhead"] = overhead(Path(folder))
+    if chosen.throughput:
+        with tempfile.TemporaryDirectory() as folder:
+            found["throughput"] = throughput(Path(folder), 1, against=chosen.against_transformers)
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The gate's questions to people: the review of rows, the dataset's approval, the human evaluation, the signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from whytune.acceptance.plea import Made, Plea, Weighed, newest
+from whytune.records.evidence import Measure
+from whytune.records.release import Approval
+from whytune.records.review import HumanEvaluation
+from whytune.records.wording import exact, phrase, span
+
+SEEN_FROM_FIRST = {"better": "worse", "worse": "better"}
+"""A conclusion is about the second candidate; for the first it is the other way round."""
+
+
+def row_review(case: Plea, weighed: Weighed) -> None:
+    """People looked at a random sample of the rows, and few enough are bad, provably."""
+    terms, again = case.policy.human, f"whytune review open {case.name} --rows"
+    found = newest(case, weighed, case.row_reviews, what="review of the rows by people", next=again)
+    if found is None:
+        return
+    _alone(case, weighed, found.solo, "The review of the rows", found)
+    if found.error_rate.high > terms.most_bad_rows:
+        weighed.object(
+            "failed" if found.error_rate.low > terms.most_bad_rows else "not_proven",
+            f"Up to {exact(round(found.error_rate.high, 4))} of the rows may be bad ({found.bad} of {found.rated} looked at); the policy allows {exact(terms.most_bad_rows)}",
+            again if found.error_rate.low <= terms.most_bad_rows else f"whytune data proposals {case.name}", found.id,
+        )  # fmt: skip
+    if found.double_rated < terms.double_rated:
+        weighed.object("too_few", f"{found.double_rated} rows were rated by two people; the policy asks for {terms.double_rated}", again, found.id)
+    elif terms.double_rated:
+        _agreement(case, weighed, found.agreement, "about the rows", found)
+
+
+def dataset_approval(case: Plea, weighed: Weighed) -> None:
+    """Somebody who wrote none of the rows approved the version."""
+    found = newest(case, weighed, case.dataset_approvals, what="approval of the dataset", next=f"whytune data approve {case.name}")
+    if found:
+        _alone(case, weighed, found.solo, "The approval of the dataset", found)
+
+
+def human_evaluation(case: Plea, weighed: Weighed) -> None:
+    """People, blind, did not find it worse."""
+    terms, arm = case.policy.human, case.candidate.arm
+    again = f"whytune review open {case.name} --pairs ARM {arm}"
+    found = newest(case, weighed, case.evaluations, what="human evaluation of its answers", next=again, about=lambda e: case.candidate.id in e.candidates)
+    if found is None:
+        return
+    _alone(case, weighed, found.solo, "The human evaluation", found)
+    if len(set(found.reviewers)) < terms.reviewers:
+        weighed.object("too_few", f"{len(set(found.reviewers))} people judged the answers; the policy asks for {terms.reviewers}", again, found.id)
+    elif terms.reviewers > 1:
+        _agreement(case, weighed, found.agreement, "about the answers", found)
+    said = conclusion(found, case.candidate.id)
+    if said not in terms.conclusions:
+        other = next((phrase(a) for a, c in zip(found.arms, found.candidates, strict=True) if c != case.candidate.id), "the other")
+        weighed.object(
+            "failed" if said == "worse" else "not_proven",
+            f"People found {phrase(arm)} {said.replace('_', ' ')} against {other}: share of decisive votes {span(found.preference)} (n = {found.decisive:,})", again, found.id,
+        )  # fmt: skip
+
+
+def conclusion(found: HumanEvaluation, candidate: str) -> str:
+    """What a round concluded, seen from this candidate."""
+    if candidate == found.candidates[0] and len(found.candidates) > 1:
+        return SEEN_FROM_FIRST.get(found.conclusion, found.conclusion)
+    return found.conclusion
+
+
+def signatures(case: Plea, weighed: Weighed) -> None:
+    """Every role that must sign has signed what is there today, each a different person, and nobody said no."""
+    current = set(weighed.evidence)
+    standing: dict[tuple[str, str], Approval] = {}
+    past: dict[str, Approval] = {}
+    for given in case.approvals:
+        fits = (given.project, given.candidate, given.dataset, given.policy) == (case.project, case.candidate.id, case.dataset.id, case.policy.id)
+        if fits and current <= set(given.subject):
+            standing[given.role, given.person] = given  # a later word of the same person takes the place of an earlier one
+        else:
+            past[given.role] = given
+            standing.pop((given.role, given.person), None) if fits else None
+    for given in standing.values():
+        if given.says == "reject":
+            weighed.object("rejected", f"{given.person} ({given.role}) says no: {given.reason}", "mend it, then ask again", given.id)
+            weighed.approvals.append(given.id)
+    given_by: dict[str, str] = {}
+    for role in case.policy.signatures:
+        yes = [given for given in standing.values() if given.role == role and given.says == "approve"]
+        good = [given for given in yes if _counts(case, weighed, given, given_by)]
+        ask = f"whytune sign {case.name} --role {role} --reason \"...\""
+        if good:
+            given_by[good[-1].person] = role
+            weighed.approvals.append(good[-1].id)
+            weighed.solo = weighed.solo or good[-1].solo
+        elif not yes and role in past and not any(key[0] == role for key in standing):
+            weighed.object("stale", f"The {role} signed {_what_changed(case, past[role], current)}", ask, past[role].id)
+        elif not yes and not any(key[0] == role for key in standing):
+            weighed.object("unsigned", f"The {role} has not signed", ask)
+
+
+def _counts(case: Plea, weighed: Weighed, given: Approval, given_by: dict[str, str]) -> bool:
+    """Whether one signature counts; why it does not is one more objection."""
+    if given.id in case.barred:
+        weighed.object("not_independent", f"{given.person} may not sign as {given.role}: {case.barred[given.id]}", "somebody else must sign", given.id)
+        return False
+    if given.solo and not case.policy.solo:
+        weighed.object("not_independent", f"{given.person} signed as {given.role} alone, and the policy asks for independent people", "whytune user add NAME --role ROLE", given.id)
+        return False
+    if given.person in given_by and not given.solo:
+        weighed.object("not_independent", f"{given.person} signed as {given_by[given.person]} and as {given.role}; nobody gives two of the required signatures", "somebody else must sign", given.id)
+        return False
+    return True
+
+
+def _what_changed(case: Plea, given: Approval, current: set[str]) -> str:
+    if given.candidate != case.candidate.id:
+        return "another candidate"
+    if given.dataset != case.dataset.id:
+        return "another dataset version"
+    if given.policy != case.policy.id:
+        return "under another policy"
+    return f"before {len(current - set(given.subject))} piece(s) of evidence came to be"
+
+
+def _alone(case: Plea, weighed: Weighed, solo: bool, what: str, made: Made) -> None:
+    if solo:
+        weighed.solo = True
+        if not case.policy.solo:
+            weighed.object("not_independent", f"{what} was made by a person alone, and the policy asks for independent people", "whytune user add NAME --role ROLE", made.id)
+
+
+def _agreement(case: Plea, weighed: Weighed, measures: Sequence[Measure], about: str, made: Made) -> None:
+    floor = case.policy.human.alpha
+    alpha = next((measure for measure in measures if "alpha" in measure.name), None)
+    if alpha is None:
+        weighed.object("not_proven", f"How far people agree {about} is not known", f"whytune review status {case.name}", made.id)
+    elif alpha.value < floor:
+        weighed.object("not_proven", f"People hardly agree {about}: alpha {alpha.value:.2f} ({alpha.low:.2f} to {alpha.high:.2f}, n = {alpha.n:,}); the policy asks for {floor:.2f}", "mend the guideline and ask again", made.id)

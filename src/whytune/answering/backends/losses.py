@@ -1,0 +1,81 @@
+"""What a model on this machine thinks of given answers: nats for each token of an answer after its prompt.
+
+For questions about memory: how likely is this very text. Many answers to one prompt share its keys and values. It
+generates nothing. Example: `token_losses(backend, [(chat, "refund")])[0]` has one figure a token, the stop token's last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+from transformers import DynamicCache
+
+from whytune.answering.backends.encoding import Whole
+from whytune.answering.backends.local import LocalBackend
+from whytune.answering.backends.protocol import Chat
+
+_ROWS = 16
+
+
+def token_losses(backend: LocalBackend, asked: Sequence[tuple[Chat, str]]) -> list[list[float]]:
+    """For each (chat, answer) the loss of each token of the answer and of the stop token; empty where it does not fit."""
+    runner, model = backend.runner, backend.runner.model
+    wholes = [backend.encoder.whole(chat, answer) for chat, answer in asked]
+    by_prompt: dict[tuple[int, ...], list[int]] = {}
+    for number, whole in enumerate(wholes):
+        if len(whole.prompt) + len(whole.answer) <= backend.context:
+            by_prompt.setdefault(tuple(whole.prompt), []).append(number)
+    found: list[list[float]] = [[] for _ in asked]
+    used = model.config._attn_implementation
+    model.set_attn_implementation(runner._usual)
+    try:
+        with torch.inference_mode():
+            shared = {prompt: numbers for prompt, numbers in by_prompt.items() if len(numbers) > 1}
+            for prompt, numbers in shared.items():
+                for start in range(0, len(numbers), _ROWS):
+                    part = numbers[start : start + _ROWS]
+                    for number, losses in zip(part, _together(backend, list(prompt), [wholes[n].answer for n in part]), strict=True):
+                        found[number] = losses
+            alone = sorted((numbers[0] for prompt, numbers in by_prompt.items() if prompt not in shared), key=lambda n: len(wholes[n].prompt))
+            for start in range(0, len(alone), _ROWS):
+                part = alone[start : start + _ROWS]
+                for number, losses in zip(part, _apart(backend, [wholes[n] for n in part]), strict=True):
+                    found[number] = losses
+    finally:
+        model.set_attn_implementation(used)
+    return found
+
+
+def _apart(backend: LocalBackend, wholes: Sequence[Whole]) -> list[list[float]]:
+    """Answers to different prompts, side by side; the output layer is run for the answers only."""
+    runner = backend.runner
+    rows = [[*whole.prompt, *whole.answer][:-1] for whole in wholes]
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], device=runner.device)
+    hidden = runner.decoder(input_ids=ids, use_cache=False).last_hidden_state
+    found = []
+    for number, whole in enumerate(wholes):
+        first = len(whole.prompt) - 1
+        logits = runner.output(hidden[number, first : first + len(whole.answer)]).float()
+        found.append(functional.cross_entropy(logits, torch.tensor(whole.answer, device=runner.device), reduction="none").tolist())
+    return found
+
+
+def _together(backend: LocalBackend, prompt: list[int], answers: list[list[int]]) -> list[list[float]]:
+    """Answers after one prompt, which goes through the model once. Padding is on the right, so nobody sees it."""
+    runner, device = backend.runner, backend.runner.device
+    cache = DynamicCache(config=runner.model.config)
+    last = runner.decoder(input_ids=torch.tensor([prompt], device=device), past_key_values=cache, use_cache=True).last_hidden_state[:, -1:]
+    longest = max(len(answer) for answer in answers)
+    given = torch.tensor([[*answer[:-1], *[0] * (longest - len(answer))] for answer in answers], dtype=torch.long, device=device)
+    hidden = last.expand(len(answers), -1, -1)
+    if longest > 1:
+        cache.batch_repeat_interleave(len(answers))
+        after = runner.decoder(input_ids=given, past_key_values=cache, use_cache=True).last_hidden_state
+        hidden = torch.cat([hidden, after], dim=1)
+    wanted = torch.tensor([[*answer, *[-100] * (longest - len(answer))] for answer in answers], device=device)
+    logits = runner.output(hidden).float()
+    each = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none", ignore_index=-100).view(len(answers), longest)
+    return [row[: len(answer)].tolist() for row, answer in zip(each, answers, strict=True)]

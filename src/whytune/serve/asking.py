@@ -1,0 +1,244 @@
+"""The two routes that ask a model: /v1/chat/completions and /v1/completions, whole or as server-sent events.
+
+Whoever leaves, or waits too long, ends the work at the model's next token. An answer's last byte is sent when the answer
+is recorded, never before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from whytune.errors import WhytuneError
+from whytune.serve import bodies
+from whytune.serve.door import Door
+from whytune.serve.protocol import Call, chat_call, completion_call
+from whytune.serve.refusals import Refusal, of_error, tell_operator
+from whytune.serve.stops import Stopper, cut
+from whytune.workspace.serving import Going
+
+if TYPE_CHECKING:
+    from whytune.answering.backends.protocol import Completion
+    from whytune.records import served
+
+Parse = Callable[[Any, str], Call]
+
+
+async def chat(request: Request) -> Response:
+    """POST /v1/chat/completions."""
+    return await _answer(request, "chat", chat_call)
+
+
+async def completions(request: Request) -> Response:
+    """POST /v1/completions."""
+    return await _answer(request, "completions", completion_call)
+
+
+async def _answer(request: Request, scope: str, parse: Parse) -> Response:
+    door: Door = request.app.state.door
+    body = await door.body(request)
+    conversation = request.headers.get("x-whytune-conversation", "")
+    pieces: asyncio.Queue[str | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def tell(piece: str | None) -> None:
+        loop.call_soon_threadsafe(pieces.put_nowait, piece)
+
+    def begin() -> tuple[Call, list[Going]]:
+        key = door.enter(request, scope)
+        call = parse(body, conversation)
+        begun: list[Going] = []
+        try:
+            for ask in call.asks:
+                begun.append(door.gateway.begin(ask, key, tell if call.stream else None))
+        except BaseException:
+            for going in begun:
+                door.gateway.drop(going, "cancelled")
+            raise
+        return call, begun
+
+    call, begun = await door.run(begin)
+    if call.stream:
+        # Pieces and the end come from the same thread, so the end is told after the last piece.
+        begun[0].answer.add_done_callback(lambda _: tell(None))
+        return await _Stream(door, call, begun[0], pieces, scope).response()
+    said = await _all(door, request, begun)
+    answers = await _ended(door, call, begun, said)
+    made = bodies.chat(*answers[0], call.ignored) if scope == "chat" else bodies.completion(answers, call.ignored)
+    return JSONResponse(made, headers=bodies.headers(begun[0]))
+
+
+async def _all(door: Door, request: Request, begun: Sequence[Going]) -> list[Completion]:
+    """Every answer, or none: whoever asks may leave, and time may run out."""
+    answers = asyncio.gather(*(asyncio.wrap_future(going.answer) for going in begun))
+    left = asyncio.create_task(_left(request))
+    both: set[asyncio.Future[Any]] = {answers, left}
+    outcome = "cancelled"
+    try:
+        done, _ = await asyncio.wait(both, timeout=door.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
+        if answers in done:
+            outcome = "error"
+            said = answers.result()
+            outcome = ""
+            return said
+        if not done:
+            outcome = "timeout"
+            raise _too_slow(door)
+        raise Refusal(499, "client_closed", "The client left.")
+    except (Refusal, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        raise _failed(error) from error
+    finally:
+        left.cancel()
+        answers.cancel()
+        if outcome:
+            for going in begun:
+                _drop(door, going, outcome)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+
+
+async def _ended(door: Door, call: Call, begun: Sequence[Going], said: Sequence[Completion]) -> list[tuple[Going, str, served.Response]]:
+    """Every answer recorded. Raises Refusal where one is an error."""
+    answers, waits = [], []
+    for going, one in zip(begun, said, strict=True):
+        text = cut(one.text, going.ask.stop)
+        ended = door.gateway.end(going, one, text=text if text != one.text else None)
+        waits.append(ended.written)
+        answers.append((going, text, ended.response))
+        _count(door, ended.response)
+    await _written(waits)
+    wrong = next((one for one in said if one.error), None)
+    if wrong is not None:
+        raise _unanswered(wrong)
+    return answers
+
+
+class _Stream:
+    """One answer as it comes."""
+
+    def __init__(self, door: Door, call: Call, going: Going, pieces: asyncio.Queue[str | None], scope: str) -> None:
+        self._door, self._call, self._going, self._pieces = door, call, going, pieces
+        self._chunks = bodies.Chunks(going, scope)
+        self._stopper = Stopper(going.ask.stop)
+        self._until = asyncio.get_running_loop().time() + door.limits.seconds
+        self._over = False
+
+    async def response(self) -> Response:
+        """Begins when there is something to say: what fails before that is an ordinary error."""
+        try:
+            first = await self._next()
+            if first is None:
+                self._result()
+        except BaseException:
+            self._give_up("cancelled")
+            raise
+        return StreamingResponse(self._events(first), media_type="text/event-stream", headers={**bodies.headers(self._going), "cache-control": "no-store"})
+
+    async def _next(self) -> str | None:
+        try:
+            async with asyncio.timeout_at(self._until):
+                return await self._pieces.get()
+        except TimeoutError:
+            self._give_up("timeout")
+            raise _too_slow(self._door) from None
+
+    async def _events(self, piece: str | None) -> AsyncIterator[str]:
+        try:
+            if head := self._chunks.first():
+                yield head
+            while piece is not None:
+                if text := self._stopper.feed(piece):
+                    yield self._chunks.piece(text)
+                if self._stopper.found:
+                    break
+                piece = await self._next()
+            if not self._stopper.found and (text := self._stopper.rest(self._result().text)):
+                yield self._chunks.piece(text)
+            yield self._chunks.last(self._going, await self._end(), self._call.ignored, self._call.usage)
+        except Refusal as refusal:
+            yield bodies.error_event(refusal.body)
+        except Exception as error:  # the answer has begun: only an event can still say that it ends here
+            self._give_up("error")
+            yield bodies.error_event(_failed(error).body)
+        finally:
+            self._give_up("cancelled")
+
+    def _result(self) -> Completion:
+        """The whole answer. Raises Refusal where it failed; then it is recorded as that."""
+        try:
+            said = self._going.answer.result()
+        except Exception as error:
+            self._give_up("error")
+            raise _failed(error) from error
+        if said.error:
+            self._over = True
+            ended = self._door.gateway.end(self._going, said)
+            _count(self._door, ended.response)
+            raise _unanswered(said)
+        return said
+
+    async def _end(self) -> served.Response:
+        gateway = self._door.gateway
+        if self._stopper.found and not self._going.answer.done():
+            ended = await self._door.run(gateway.drop, self._going, "stop", text=self._stopper.said)
+        else:
+            ended = gateway.end(self._going, self._going.answer.result(), text=self._stopper.said if self._stopper.found else None)
+        self._over = True
+        _count(self._door, ended.response)
+        await _written([ended.written])
+        return ended.response
+
+    def _give_up(self, outcome: str) -> None:
+        if not self._over:
+            self._over = True
+            _drop(self._door, self._going, outcome)
+
+
+def _drop(door: Door, going: Going, outcome: str) -> None:
+    going.answer.cancel()
+
+    def record() -> None:
+        door.gateway.drop(going, outcome).written.result()
+
+    door.later(record)
+    door.metrics.answer(going.response.release, outcome, 0, going.pieces)
+
+
+def _count(door: Door, ended: served.Response) -> None:
+    door.metrics.answer(ended.release, ended.outcome, ended.tokens_in, ended.tokens_out)
+
+
+async def _written(waits: Sequence[Future[None]]) -> None:
+    try:
+        await asyncio.gather(*(asyncio.wrap_future(wait) for wait in waits))
+    except WhytuneError as error:
+        raise of_error(error) from error
+
+
+def _too_slow(door: Door) -> Refusal:
+    return Refusal(504, "timeout", f"No answer within {door.limits.seconds:g} s. Ask for fewer tokens, or when less is going on.")
+
+
+def _failed(error: Exception) -> Refusal:
+    if isinstance(error, WhytuneError):
+        return of_error(error)
+    tell_operator(error)
+    return Refusal(500, "failed", "Answering failed; the operator has been told.")
+
+
+def _unanswered(said: Completion) -> Refusal:
+    if said.error.startswith("too long"):
+        return Refusal(400, "context_length_exceeded", f"The question is {said.error}.", param="messages")
+    if "memory" in said.error:
+        return Refusal(503, "overloaded", "Too much is asked at once. Ask again.", headers={"retry-after": "2"})
+    return Refusal(400, "not_answered", f"There is no answer: {said.error}.")

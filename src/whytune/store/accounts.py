@@ -1,0 +1,259 @@
+"""How people prove who they are: passwords, tokens, sign-in sessions. Operational: it may change, evidence never rests on it.
+
+No secret is kept: a password as scrypt with a salt of its own, a token or session as the sha256 of 32 random bytes. It
+knows no roles, and does not say whether a person exists. Five wrong passwords in a row lock a name for 15 minutes; an
+attempt is counted before it is checked, so that many at once gain nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import sqlite
+
+from whytune.errors import NotFoundError, UsageError
+from whytune.records.record import digest
+from whytune.store.database import Database
+from whytune.store.tables import metadata
+
+COST, BLOCK, LANES = 2**15, 8, 1
+"""scrypt: 32 MiB and about a tenth of a second for each attempt. Kept with each password, so that they can be raised."""
+SHORTEST, LONGEST = 10, 512
+WRONG, LOCKED = 5, timedelta(minutes=15)
+SESSION = timedelta(hours=12)
+TOKEN = "wt_"
+MOST_DAYS = 3650
+SELDOM = timedelta(minutes=1)
+"""When a token was used is written down at most this often: reading must not cost a write each time."""
+
+passwords = Table(
+    "account_passwords",
+    metadata,
+    Column("person", String, primary_key=True),
+    Column("salt", String, nullable=False),
+    Column("hash", String, nullable=False),
+    Column("cost", Integer, nullable=False),
+    Column("block", Integer, nullable=False),
+    Column("lanes", Integer, nullable=False),
+    Column("set_at", String, nullable=False),
+)
+attempts = Table(
+    "account_attempts",
+    metadata,
+    Column("person", String, primary_key=True),
+    Column("wrong", Integer, nullable=False),
+    Column("locked_until", String, nullable=False),
+)
+tokens = Table(
+    "account_tokens",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("secret", String, nullable=False, unique=True),
+    Column("person", String, nullable=False),
+    Column("label", String, nullable=False),
+    Column("created", String, nullable=False),
+    Column("expires", String, nullable=False),
+    Column("revoked", Boolean, nullable=False),
+    Column("used", String, nullable=False),
+    Index("account_tokens_by_person", "person"),
+)
+sessions = Table(
+    "account_sessions",
+    metadata,
+    Column("secret", String, primary_key=True),
+    Column("person", String, nullable=False),
+    Column("csrf", String, nullable=False),
+    Column("expires", String, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class TokenNote:
+    """What is known of a token; never the token. Times are UTC; used is empty until it is."""
+
+    id: str
+    person: str
+    label: str
+    created: str
+    expires: str
+    revoked: bool
+    used: str
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """A session just opened: both secrets are told once. csrf goes back with every change, as a header."""
+
+    secret: str
+    csrf: str
+    expires: str
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class Accounts:
+    """The store's part for people. clock is asked for the time, in UTC."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = _utc) -> None:
+        self._database = database
+        self.clock = clock
+
+    # Passwords
+
+    def set_password(self, person: str, password: str) -> None:
+        """Keep a new password; open sessions of that person end. Raises UsageError for one that is too weak."""
+        plain = unicodedata.normalize("NFKC", password)
+        problems = []
+        if not SHORTEST <= len(plain) <= LONGEST:
+            problems.append(f"it has {len(plain)} characters; {SHORTEST} to {LONGEST} are needed")
+        if plain.casefold().strip() == person.casefold() or len(set(plain)) < 5:
+            problems.append("it is the name, or made of fewer than five different characters")
+        if problems:
+            raise UsageError("This password cannot be used", problems=problems, next=f"whytune user password {person}")
+        salt = secrets.token_bytes(16)
+        row = {
+            "person": person, "salt": salt.hex(), "hash": _scrypt(plain, salt, COST, BLOCK, LANES).hex(),
+            "cost": COST, "block": BLOCK, "lanes": LANES, "set_at": self._now(),
+        }  # fmt: skip
+        with self._database.writing("keep a password") as connection:
+            connection.execute(sqlite.insert(passwords).on_conflict_do_update(index_elements=["person"], set_=row), row)
+            connection.execute(delete(attempts).where(attempts.c.person == person))
+            connection.execute(delete(sessions).where(sessions.c.person == person))
+
+    def check_password(self, person: str, password: str) -> bool:
+        """Whether it is the password. False for a wrong one, an unknown name and a locked one alike: nothing is given away."""
+        with self._database.writing("check a password") as connection:
+            known = connection.execute(select(passwords).where(passwords.c.person == person)).first()
+            row = connection.execute(select(attempts).where(attempts.c.person == person)).first()
+            lifted = bool(row and row.locked_until and row.locked_until <= self._now())
+            locked = bool(row and row.locked_until and not lifted)
+            if known and not locked:
+                wrong = 1 if row is None or lifted else row.wrong + 1
+                until = (self.clock() + LOCKED).isoformat() if wrong >= WRONG else ""
+                kept = {"person": person, "wrong": wrong, "locked_until": until}
+                connection.execute(sqlite.insert(attempts).on_conflict_do_update(index_elements=["person"], set_=kept), kept)
+        plain = unicodedata.normalize("NFKC", password[: LONGEST + 1])
+        if known is None or locked:
+            _scrypt(plain, b"\0" * 16, COST, BLOCK, LANES)  # takes as long as a real one
+            return False
+        right = hmac.compare_digest(_scrypt(plain, bytes.fromhex(known.salt), known.cost, known.block, known.lanes), bytes.fromhex(known.hash))
+        if right:
+            with self._database.writing("check a password") as connection:
+                connection.execute(delete(attempts).where(attempts.c.person == person))
+        return right
+
+    def has_password(self, person: str) -> bool:
+        """Whether this person has a password."""
+        with self._database.reading("look for a password") as connection:
+            return connection.scalar(select(passwords.c.person).where(passwords.c.person == person)) is not None
+
+    def secured(self, person: str) -> bool:
+        """Whether this person has a password or a token that still counts: their name alone no longer lets anybody act."""
+        if self.has_password(person):
+            return True
+        with self._database.reading("look for a token") as connection:
+            return connection.scalar(select(tokens.c.id).where(tokens.c.person == person, *self._live()).limit(1)) is not None
+
+    # Tokens
+
+    def make_token(self, person: str, label: str = "", days: int = 90) -> str:
+        """A new token, told this once."""
+        if not 1 <= days <= MOST_DAYS:
+            raise UsageError(f"A token cannot be good for {days} days", next=f"choose 1 to {MOST_DAYS}: whytune user token {person} --days 90")
+        plain = TOKEN + secrets.token_urlsafe(32)
+        row = {
+            "id": secrets.token_hex(4), "secret": digest(plain), "person": person, "label": label[:80], "created": self.clock().isoformat(timespec="microseconds"),
+            "expires": (self.clock() + timedelta(days=days)).isoformat(timespec="seconds"), "revoked": False, "used": "",
+        }  # fmt: skip
+        with self._database.writing("keep a token") as connection:
+            connection.execute(insert(tokens), row)
+        return plain
+
+    def person_of_token(self, token: str) -> str | None:
+        """Whose token it is; None where it is unknown, expired or revoked."""
+        with self._database.reading("check a token") as connection:
+            row = connection.execute(select(tokens).where(tokens.c.secret == digest(token), *self._live())).first()
+        if row is None:
+            return None
+        if row.used < (self.clock() - SELDOM).isoformat(timespec="seconds"):
+            with self._database.writing("note that a token was used") as connection:
+                connection.execute(update(tokens).where(tokens.c.id == row.id).values(used=self._now()))
+        return str(row.person)
+
+    def tokens(self, person: str = "") -> list[TokenNote]:
+        """What is known of all tokens, or of one person's; oldest first."""
+        query = select(*(column for column in tokens.c if column.name != "secret")).order_by(tokens.c.created, tokens.c.id)
+        with self._database.reading("list tokens") as connection:
+            return [TokenNote(**row._mapping) for row in connection.execute(query.where(tokens.c.person == person) if person else query)]
+
+    def revoke(self, id: str) -> TokenNote:
+        """End a token now. Raises NotFoundError where there is none of that id."""
+        found = next((note for note in self.tokens() if note.id == id), None)
+        if found is None:
+            raise NotFoundError(f"There is no token {id!r}", next="whytune user tokens lists them")
+        with self._database.writing("revoke a token") as connection:
+            connection.execute(update(tokens).where(tokens.c.id == id).values(revoked=True))
+        return found
+
+    def shut_out(self, person: str) -> int:
+        """End every token, session and the password of a person; gives the number of tokens ended."""
+        with self._database.writing("shut a person out") as connection:
+            ended = connection.execute(update(tokens).where(tokens.c.person == person, *self._live()).values(revoked=True)).rowcount
+            for table in (sessions, passwords, attempts):
+                connection.execute(delete(table).where(table.c.person == person))
+        return ended
+
+    # Sign-in sessions
+
+    def open_session(self, person: str) -> SignIn:
+        """A session for somebody whose password was right. Sessions that ended are swept away."""
+        made = SignIn(secrets.token_urlsafe(32), secrets.token_urlsafe(32), (self.clock() + SESSION).isoformat(timespec="seconds"))
+        row = {"secret": digest(made.secret), "person": person, "csrf": digest(made.csrf), "expires": made.expires}
+        with self._database.writing("open a session") as connection:
+            connection.execute(delete(sessions).where(sessions.c.expires <= self._now()))
+            connection.execute(insert(sessions), row)
+        return made
+
+    def person_of_session(self, secret: str, csrf: str | None = None) -> str | None:
+        """Whose session it is; None where it is unknown or ended, or where a `csrf` is given that is not its own."""
+        with self._database.reading("check a session") as connection:
+            row = connection.execute(select(sessions).where(sessions.c.secret == digest(secret), sessions.c.expires > self._now())).first()
+        if row is None or (csrf is not None and not hmac.compare_digest(row.csrf, digest(csrf))):
+            return None
+        return str(row.person)
+
+    def close_session(self, secret: str) -> None:
+        """Sign out."""
+        with self._database.writing("close a session") as connection:
+            connection.execute(delete(sessions).where(sessions.c.secret == digest(secret)))
+
+    def _live(self) -> tuple[ColumnElement[bool], ...]:
+        return (tokens.c.revoked.is_(False), tokens.c.expires > self._now())
+
+    def _now(self) -> str:
+        return self.clock().isoformat(timespec="seconds")
+
+
+def _scrypt(password: str, salt: bytes, cost: int, block: int, lanes: int) -> bytes:
+    return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=cost, r=block, p=lanes, maxmem=2 * 128 * cost * block * lanes + 2**20, dklen=32)

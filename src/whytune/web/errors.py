@@ -1,0 +1,70 @@
+"""The error tree as HTTP: which status each error has, and its JSON body. A stack trace never leaves the server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from whytune.errors import (
+    DataError,
+    LockedError,
+    NotAllowedError,
+    NotFoundError,
+    NotProvenError,
+    RefusedError,
+    UnavailableError,
+    UsageError,
+    WhytuneError,
+)
+
+STATUS: tuple[tuple[type[WhytuneError], int], ...] = (
+    (UsageError, 400),
+    (DataError, 400),
+    (NotAllowedError, 403),
+    (NotFoundError, 404),
+    (RefusedError, 409),
+    (NotProvenError, 409),
+    (LockedError, 409),
+    (UnavailableError, 503),
+)
+HELP = "GET /api/v1/projects shows whether you are signed in; the documentation lists the addresses"
+CODES = {400: "usage", 401: "not-allowed", 403: "not-allowed", 404: "not-found", 405: "usage", 413: "usage", 415: "usage"}
+
+
+def status_of(error: WhytuneError) -> int:
+    """The HTTP status of an error; 500 for what is nobody's mistake but ours or the machine's."""
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def error_body(error: WhytuneError) -> dict[str, Any]:
+    """What happened, where, every other mistake of the same input, and what to do next."""
+    return {"code": error.code, "what": error.what, "where": error.where, "problems": list(error.problems), "next": error.next}
+
+
+def said(error: WhytuneError, status: int = 0) -> JSONResponse:
+    """The answer for an error; with another status where one is given."""
+    status = status or status_of(error)
+    headers = {"WWW-Authenticate": 'Bearer realm="whytune"'} if status == 401 else None
+    return JSONResponse(error_body(error), status, headers)
+
+
+async def on_whytune_error(_: Request, error: Exception) -> Response:
+    """Handler for every error of the tree."""
+    assert isinstance(error, WhytuneError)  # registered for this class alone
+    return said(error)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Handler for what the router refuses: no such address, no such method."""
+    assert isinstance(error, HTTPException)  # registered for this class alone
+    body = {"code": CODES.get(error.status_code, "failed"), "what": str(error.detail), "where": request.url.path, "problems": [], "next": HELP}
+    return JSONResponse(body, error.status_code, dict(error.headers or {}))
+
+
+async def on_fault(request: Request, _: Exception) -> Response:
+    """Handler for a fault of ours. The server's own log has the trace; the reader learns no more than that."""
+    body = {"code": "failed", "what": "Something went wrong inside", "where": request.url.path, "problems": [], "next": "look into the server's log, then report it"}
+    return JSONResponse(body, 500)

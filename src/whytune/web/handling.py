@@ -1,0 +1,122 @@
+"""One shape for every address: a plain function gets a `WebRequest` and gives what becomes the JSON body.
+
+The function runs in a thread, so it may block; errors of the tree become answers elsewhere. Example:
+
+    def show(ask: WebRequest) -> Any:
+        return {"project": ask.project.name}
+
+    routes = [route("GET", "/api/v1/projects/{name}", show)]
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from whytune.errors import NotFoundError, UsageError
+from whytune.workspace.project import Project
+from whytune.workspace.workspace import Workspace
+
+LARGEST = 1_000_000
+"""Bytes of a body."""
+
+
+@dataclasses.dataclass(frozen=True)
+class WebRequest:
+    """One request. workspace acts as the person who asks; body is the JSON object that was sent, empty where none was."""
+
+    workspace: Workspace
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+    request: Request
+
+    @property
+    def project(self) -> Project:
+        """The project named by `{name}` in the path; by its name only, never by a path on the disk."""
+        return project_named(self.workspace, self.path["name"])
+
+    def take(self, **kinds: type) -> list[Any]:
+        """The fields of the body, each of its kind; every mistake at once. A field that may be missing has a name that ends in `_`."""
+        problems, found = [], []
+        known = {name.removesuffix("_") for name in kinds}
+        problems += [f"{name}: not a field here; there are: {', '.join(sorted(known))}" for name in self.body if name not in known]
+        for name, kind in kinds.items():
+            key = name.removesuffix("_")
+            value = self.body.get(key)
+            if value is None:
+                if key == name:
+                    problems.append(f"{key}: missing")
+                found.append(kind())
+                continue
+            right = isinstance(value, (int, float)) and not isinstance(value, bool) if kind is float else type(value) is kind
+            if not right or (kind is list and not all(isinstance(one, str) for one in value)):
+                problems.append(f"{key}: must be a {'list of text' if kind is list else {'str': 'text', 'int': 'whole number', 'float': 'number', 'bool': 'true or false'}.get(kind.__name__, kind.__name__)}")
+            found.append(value)
+        if problems:
+            raise UsageError("The request cannot be used", problems=problems, next="mend the JSON body and send it again")
+        return found
+
+
+def project_named(workspace: Workspace, name: str) -> Project:
+    """A project by its name. Raises NotFoundError."""
+    found = workspace.projects()
+    chosen = next((project for project in found if project.name == name), None)
+    if chosen is None:
+        raise NotFoundError(f"There is no project {name!r}", where=f"there are: {', '.join(p.name for p in found) or 'none yet'}", next="GET /api/v1/projects")
+    return chosen
+
+
+def route(method: str, path: str, function: Callable[[WebRequest], Any], status: int = 200) -> Route:
+    """An address. What the function gives becomes JSON, unless it is a Response already."""
+
+    async def endpoint(request: Request) -> Response:
+        ask = WebRequest(request.state.workspace, request.path_params, request.query_params, await _body(request), request)
+        given = await run_in_threadpool(function, ask)
+        return given if isinstance(given, Response) else JSONResponse(plain(given), status)
+
+    return Route(path, endpoint, methods=[method], name=f"{method} {path}")
+
+
+def plain(value: Any) -> Any:
+    """Records, dataclasses and what holds them, as JSON values; a record carries its id."""
+    if isinstance(value, BaseModel):
+        identity = {"id": value.id} if hasattr(value, "id") and "id" not in type(value).model_fields else {}
+        return {**identity, **value.model_dump(mode="json")}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(one) for one in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    if request.method in ("GET", "HEAD"):
+        return {}
+    held = bytearray()
+    async for part in request.stream():
+        held += part
+        if len(held) > LARGEST:
+            raise UsageError(f"The body has more than {LARGEST:,} bytes", next="send less at once")
+    if not held:
+        return {}
+    # Another site's form cannot send this type without the browser asking us first.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise UsageError("The body must be JSON", next="send it with the header Content-Type: application/json")
+    try:
+        content = json.loads(held)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"The body is not JSON: {error}", next="mend it and send it again") from error
+    if not isinstance(content, dict):
+        raise UsageError("The body must be a JSON object", next='send {"field": value}')
+    return content

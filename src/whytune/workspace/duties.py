@@ -1,0 +1,258 @@
+"""Separation of duties: who made something, who may sign for it, and why somebody may not.
+
+It is read from the ledger and the records alone, and decides for every door. Nobody is exempt, the administrator
+included: who made a row, a run or a candidate does not sign for it; nobody gives two of the required signatures; a
+role somebody gave themself does not count, and who hands out a role cannot use it on items that were open then. Example:
+
+    check_signature(workspace, project, workspace.person, "tester", [candidate.id, dataset.id], signed, policy_solo=False)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
+
+from whytune.errors import NotAllowedError, NotFoundError
+from whytune.records.ledger import Event, Person
+from whytune.records.record import short
+from whytune.workspace import roles
+
+if TYPE_CHECKING:
+    from whytune.workspace.project import Project
+    from whytune.workspace.workspace import Workspace
+
+AUTHORING = frozenset({"dataset.created", "rows.proposed", "rows.accepted", "index.built", "adapter.trained", "dev.measured", "model.chosen"})
+"""Acts that make somebody an author. Reviewing, measuring the test, signing and administration do not."""
+JUDGING = frozenset({"approval", "acceptance", "decision", "protocol", "comparison"})
+"""Kinds of records that judge others: what they name was judged together, not made together."""
+GIVES_ACCESS = frozenset({"password set", "token made"})
+"""What may be said of an act "person.secured" by which somebody could sign in as the person it is about."""
+LASTING = frozenset({"usecase", "rule", "policy", "base"})
+"""Kinds of records that are there before an item: an item is not open because of them."""
+
+
+class SignatureGiven(Protocol):
+    """Anything that says who signed in which role: an approval."""
+
+    @property
+    def person(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+
+
+class SoloPolicy(TypedDict, total=False):
+    """policy_solo: whether the policy lets a person who is alone in the workspace sign for everybody."""
+
+    policy_solo: bool
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Somebody was given a role. number: of the event; founding: by the person who was alone until then."""
+
+    number: int
+    by: str
+    founding: bool
+
+
+@dataclass(frozen=True)
+class Book:
+    """What the rules are read from: all events, what each record names, every Person record by id."""
+
+    events: Sequence[Event]
+    named_in: Callable[[Sequence[str]], Mapping[str, frozenset[str]]]
+    persons: Mapping[str, Person]
+
+    def authors(self, ids: Iterable[str]) -> dict[str, set[str]]:
+        """Person to the acts by which they made something in the lineage of these ids."""
+        made: dict[str, list[Event]] = {}
+        for event in self.events:
+            if event.act in AUTHORING:
+                for id in _written(event):
+                    made.setdefault(id, []).append(event)
+        found: dict[str, set[str]] = {}
+        heir = self._heir()
+        seen: set[str] = set()
+        wave = set(ids)
+        while wave:
+            seen |= wave
+            following: set[str] = set()
+            for id in wave:
+                for event in made.get(id, ()):
+                    following.update(event.read)
+                    found.setdefault(event.person, set()).add(event.act)
+                    if event.solo and heir:
+                        found.setdefault(heir, set()).add(event.act)
+            for names in self.named_in(sorted(wave)).values():
+                following |= names
+            wave = {id for id in following - seen if id.partition(":")[0] not in JUDGING}
+        return found
+
+    def opened(self, subject: Iterable[str]) -> int:
+        """Number of the event by which the first part of this item came to be; 0 where nothing of it is known."""
+        asked = set(subject)
+        items = {id for id in asked if id.partition(":")[0] not in LASTING} or asked
+        return next((event.number for event in self.events if items & _written(event)), 0)
+
+    def grants(self) -> dict[tuple[str, str], list[Grant]]:
+        """(person, role) to every time it was granted, oldest first."""
+        found: dict[tuple[str, str], list[Grant]] = {}
+        held: dict[str, set[str]] = {}
+        for event in self.events:
+            if event.act != "person.changed":
+                continue
+            for person in (self.persons[id] for id in event.wrote if id in self.persons):
+                for role in set(person.roles) - held.get(person.name, set()):
+                    found.setdefault((person.name, role), []).append(Grant(event.number, event.person, event.solo))
+                held[person.name] = set(person.roles)
+        return found
+
+    def lent(self) -> list[tuple[int, str, str]]:
+        """(event number, giver, person) each time somebody gave another person a password or a token."""
+        return [
+            (event.number, event.person, person.name)
+            for event in self.events
+            if event.act == "person.secured" and event.facts.get("what") in GIVES_ACCESS
+            for person in (self.persons[id] for id in event.read if id in self.persons)
+            if person.name != event.person
+        ]
+
+    def people(self) -> dict[str, Person]:
+        """Everybody as the ledger last recorded them."""
+        found: dict[str, Person] = {}
+        for event in self.events:
+            if event.act == "person.changed":
+                found |= {self.persons[id].name: self.persons[id] for id in event.wrote if id in self.persons}
+        return found
+
+    def _heir(self) -> str:
+        """The first person recorded: whoever was alone before then goes on under that name."""
+        return next((person.name for event in self.events if event.act == "person.changed" for id in event.wrote if (person := self.persons.get(id))), "")
+
+
+@dataclass(frozen=True)
+class OpenItem:
+    """What is to be signed: its authors, and since which event it is open."""
+
+    book: Book
+    subject: tuple[str, ...]
+    authors: Mapping[str, set[str]]
+    opened: int
+    grants: Mapping[tuple[str, str], list[Grant]]
+    people: Mapping[str, Person]
+    lent: Sequence[tuple[int, str, str]] = ()
+
+    @classmethod
+    def of(cls, book: Book, subject: Sequence[str]) -> OpenItem:
+        """The item these records make up. Raises NotFoundError where the ledger knows none of them."""
+        opened = book.opened(subject)
+        if not opened:
+            raise NotFoundError(
+                f"The ledger knows nothing of {', '.join(map(short, subject)) or 'an empty list'}", next="whytune status names what there is to sign"
+            )
+        return cls(book, tuple(subject), book.authors(subject), opened, book.grants(), book.people(), book.lent())
+
+    def reasons(self, name: str, role: str, signed: Sequence[SignatureGiven] = ()) -> list[str]:
+        """Every reason why this person may not sign this item in this role; none: they may."""
+        person = self.people.get(name)
+        if person is None:
+            return [f"{name} is not a person of this workspace"]
+        found = []
+        if role not in person.roles:
+            found.append(f"{name} is not {role} (holds {', '.join(person.roles) or 'no role'})")
+        else:
+            found += self._badly_granted(name, role, signed)
+        if name in self.authors:
+            found.append(f"{name} made part of it ({', '.join(sorted(self.authors[name]))})")
+        others = sorted({each.role for each in signed if each.person == name and each.role != role})
+        if others:
+            found.append(f"{name} has signed it as {', '.join(others)}; nobody gives two signatures")
+        handed = sorted({who for (who, what), grants in self.grants.items() if what == role and who != name for g in grants if g.by == name and g.number > self.opened})
+        if handed:
+            found.append(f"{name} made {', '.join(handed)} {role} while it was open, and so may not use that role on it")
+        spoilt = sorted({f"{each.person} ({each.role})" for each in signed if each.person != name and (last := self._last(each.person, each.role)) and last.number > self.opened and last.by == name})
+        if spoilt:
+            found.append(f"{name} handed out, while it was open, the role in which {', '.join(spoilt)} signed")
+        return found + self._could_be_another(name, signed)
+
+    def _could_be_another(self, name: str, signed: Sequence[SignatureGiven]) -> list[str]:
+        """Whoever hands somebody a password or token can sign as them: refused where that makes two signatures of one, or an author's."""
+        signers = {each.person for each in signed}
+        givers = {by for number, by, whose in self.lent if number > self.opened and whose == name and (by in signers or by in self.authors)}
+        given = {whose for number, by, whose in self.lent if number > self.opened and by == name and whose in signers}
+        found = [f"{by}, who made or signed it, gave {name} a way to sign in while it was open" for by in sorted(givers)]
+        return found + [f"{name} gave {whose}, who signed it, a way to sign in while it was open" for whose in sorted(given)]
+
+    def _last(self, name: str, role: str) -> Grant | None:
+        grants = self.grants.get((name, role))
+        return grants[-1] if grants else None
+
+    def _badly_granted(self, name: str, role: str, signed: Sequence[SignatureGiven]) -> list[str]:
+        grant = self._last(name, role)
+        if grant is None:
+            return [f"no event of the ledger gives {name} the role {role}"]
+        late = grant.number > self.opened
+        if grant.founding:
+            return [f"{name} became {role} when the workspace got its first person, after it was opened"] if late else []
+        if grant.by == name:
+            return [f"{name} gave themself the role {role}"]
+        if late and grant.by in {each.person for each in signed}:
+            return [f"{grant.by}, who signed it, made {name} {role} while it was open"]
+        return []
+
+
+def book_of(workspace: Workspace) -> Book:
+    """The workspace's events and records as they are now."""
+    store = workspace.store
+    return Book(workspace.events(), store.named_in, {person.id: person for person in store.list(Person)})
+
+
+def authors(workspace: Workspace, ids: Iterable[str]) -> dict[str, set[str]]:
+    """Person to the acts by which they made anything in the lineage of these record ids.
+
+    What was done before the workspace had people counts for the first person too: they were that one.
+    """
+    return book_of(workspace).authors(ids)
+
+
+def who_may(workspace: Workspace, project: Project, role: str, subject: Sequence[str], signed: Sequence[SignatureGiven] = ()) -> list[str]:
+    """Names of those who may sign this subject in this role, given who has signed already; sorted."""
+    roles.check_roles((role,))
+    item = OpenItem.of(book_of(workspace), subject)
+    return sorted(name for name in item.people if not item.reasons(name, role, signed))
+
+
+def check_signature(
+    workspace: Workspace, project: Project, person: Person, role: str, subject: Sequence[str], signed: Sequence[SignatureGiven] = (), **policy: Unpack[SoloPolicy]
+) -> None:
+    """Raise NotAllowedError, with every reason and with who may, unless this person may sign this subject in this role.
+
+    signed: the signatures that count so far. policy_solo: whether the policy lets a person alone sign; it lifts
+    nothing once the workspace has people, and who records the signature stamps it with `person.solo`.
+    """
+    roles.check_roles((role,))
+    item = OpenItem.of(book_of(workspace), subject)
+    if not item.people and person.solo:
+        if policy.get("policy_solo", False):
+            return
+        raise NotAllowedError(
+            f"{person.name} is alone in this workspace, and the policy of {project.name} asks for independent signatures",
+            next="whytune user add NAME --role admin, or set solo = true in policy.toml (stamped: not independently approved)",
+        )
+    reasons = item.reasons(person.name, role, signed)
+    if reasons:
+        may = sorted(name for name in item.people if not item.reasons(name, role, signed))
+        raise NotAllowedError(f"{person.name} may not sign for {project.name} as {role}", problems=reasons, next=_ask(may, role))
+
+
+def _ask(may: Sequence[str], role: str) -> str:
+    if may:
+        return f"ask {' or '.join(may)}, who may as {role}: the same command, run by them"
+    return f"nobody may as things stand: whytune user add NAME --role {role}, by an admin who does not sign here"
+
+
+def _written(event: Event) -> set[str]:
+    """What an event made. An index is no record: its event names it among its facts."""
+    index = event.facts.get("index", "") if event.act == "index.built" else ""
+    return {*event.wrote, index} if index else set(event.wrote)
