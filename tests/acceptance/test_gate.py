@@ -227,3 +227,13 @@ def test_what_the_policy_does_not_ask_for_is_not_missed() -> None:
     lean = Policy(project="support", number=1, evidence=("test",), signatures=("tester",))
     case = unsigned(policy=lean, reports=(), evaluations=(), row_reviews=(), dataset_approvals=(), fallbacks=())
     assert [o.code for o in gate.weigh(case).objections] == ["unsigned"]
+
+
+def test_where_everybody_says_the_same_alpha_is_not_defined_and_nothing_stands_against_it() -> None:
+    """Alpha compares with chance; with one verdict from everybody there is no chance to compare with."""
+    unanimous = changed(REVIEW, agreement=(measure("raw agreement", 1.0, 0.9, 1.0, 75),))
+    weighed = gate.weigh(good(row_reviews=(unanimous,)))
+    assert "not_proven" not in {objection.code for objection in weighed.objections}
+    assert any("75 judged by two or more" in note for note in weighed.notes)
+    unknown = changed(REVIEW, agreement=())
+    assert "not_proven" in codes(good(row_reviews=(unknown,)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.sample_decision import dev, evidence, imprint, scored, usecase
@@ -141,6 +142,7 @@ def test_no_simpler_arm_is_passed_over_without_a_reason(
         )
 
 
+@pytest.mark.slow
 @relaxed
 @given(test=tests, case=cases)
 def test_more_of_the_same_never_unproves(test: Drawn, case: UseCase) -> None:
@@ -157,6 +159,7 @@ def test_more_of_the_same_never_unproves(test: Drawn, case: UseCase) -> None:
         assert after.verdict.code in WINNING
 
 
+@pytest.mark.slow
 @relaxed
 @example(test=(400, {"rag": 0.9, "tuned": 0.9}, 1, None), case=COSTLY, paid={"rag": 4.0, "tuned": 0.01})
 @given(test=tests, case=cases, paid=costs)

@@ -91,6 +91,7 @@ def test_each_adapter_answers_as_when_it_is_loaded_alone(pool: Pool, base: Base,
     assert len({tuple(texts) for texts in said.values()}) == 4, "the adapters differ, so a mix would be seen"
 
 
+@pytest.mark.slow
 def test_adapters_under_load_never_mix_and_tokens_stream_as_they_come(pool: Pool, folders: dict[str, Path]) -> None:
     """Requests of four models and three constraints by 12 threads: each is what it is when nobody else asks."""
     kinds = (None, Labels(LABELS), Schema(FORMS))

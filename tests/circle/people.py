@@ -51,7 +51,7 @@ class Circle:
         assert code is None or done.returncode == code, f"{person}: {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout + (done.stderr if done.returncode else "")
 
-    def told(self, person: str, *arguments: str, code: int = 0) -> dict[str, Any]:
+    def told(self, person: str, *arguments: str, code: int | None = 0) -> dict[str, Any]:
         """What the command says as JSON."""
         text = self(person, *arguments, "--json", code=code)
         found: dict[str, Any] = json.JSONDecoder().raw_decode(text[text.index("{") :])[0]
@@ -70,6 +70,12 @@ class Circle:
             text, changed = re.subn(rf"(?m)^(# )?{key} = .*$", f"{key} = {value}", text, count=1)
             assert changed, key
         file.write_text(text, "utf-8")
+
+    def own(self, project: Path) -> None:
+        """Name who answers for the use case."""
+        file = project / "whytune.toml"
+        text = file.read_text("utf-8")
+        file.write_text(re.sub(r"(?m)^(\[owners\].*)$", r'\1\nbusiness_owner = "owner"\ndata_creator = "creator"\ntester = "tester"', text, count=1), "utf-8")
 
     @contextlib.contextmanager
     def door(self, *command: str, ready: str) -> Iterator[str]:

@@ -21,8 +21,9 @@ FIRST, MORE = 25, 45
 def test_banking_goes_round(tmp_path: Path) -> None:
     right = files(tmp_path)
     circle = Circle(tmp_path)
-    circle("admin", "init", "support", "--task", "categorization", "--from", "first.csv", "--bar", "0.7", "--triage", "may_train=yes", "--yes")
+    circle("admin", "init", "support", "--task", "categorization", "--from", "first.csv", "--bar", "0.7", "--triage", "may_train=yes", "--purpose", "Sort what customers write", "--yes")
     circle.hire()
+    circle.own(tmp_path / "support")
     circle.edit(tmp_path / "support" / "whytune.toml", train="0.3", dev="0.2", test="0.5", use='["prompt", "tuned"]', epochs="2.0", hybrid='"off"')
     policy(circle, tmp_path / "support")
 
@@ -128,7 +129,7 @@ def policy(circle: Circle, folder: Path) -> None:
     """What is asked of any candidate here: everything, at sizes that fit a small case."""
     circle("owner", "policy", "init", "support")
     circle.edit(
-        folder / "policy.toml", smallest="40", double_rated="8", most_bad_rows="0.2", forgetting="0.5",
+        folder / "policy.toml", smallest="40", double_rated="8", most_bad_rows="0.2", forgetting="0.8",
         conclusions='["better", "tie", "not_proven"]', statuses='["PASS", "WAIVED", "NOT PROVEN", "NOT RUN"]',
     )  # fmt: skip
     circle("owner", "policy", "fix", "support")
@@ -148,8 +149,8 @@ def verdict(circle: Circle) -> str:
 
 
 def failed(circle: Circle) -> list[str]:
-    report = circle.told("rai", "responsible", "show", "support")
-    return sorted({result["dimension"] for result in report["results"] if result["status"] == "FAIL"})
+    statuses = circle.told("rai", "responsible", "show", "support", code=None)["statuses"]
+    return sorted(dimension for dimension, status in statuses.items() if status == "FAIL")
 
 
 def soon() -> str:

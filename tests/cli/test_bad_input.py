@@ -53,6 +53,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_rows_that_prove_nothing_are_refused_before_anything_is_spent(case: str, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_bytes(REFUSED[case])

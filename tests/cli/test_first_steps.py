@@ -50,6 +50,7 @@ def test_from_a_file_to_a_checked_dataset(rows: Path, tmp_path: Path) -> None:
     assert whytune("audit", "verify", cwd=tmp_path).stdout.startswith("4 events")
 
 
+@pytest.mark.slow
 def test_the_same_data_makes_no_second_version_and_changed_data_keeps_its_test_rows(rows: Path, tmp_path: Path) -> None:
     whytune("init", "support", "--task", "categorization", "--from", "rows.csv", cwd=tmp_path)
     first = json.loads(whytune("data", "show", "support", "--json", cwd=tmp_path).stdout)
@@ -88,6 +89,7 @@ def test_errors_are_machine_readable_where_asked(tmp_path: Path) -> None:
     assert told["next"]
 
 
+@pytest.mark.slow
 def test_a_tampered_ledger_is_noticed(rows: Path, tmp_path: Path) -> None:
     import sqlite3
 
@@ -107,6 +109,7 @@ def test_dry_run_writes_nothing(rows: Path, tmp_path: Path) -> None:
     assert not (tmp_path / ".whytune").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_project(rows: Path, tmp_path: Path) -> None:
     whytune("init", "support", "--task", "categorization", "--from", "rows.csv", cwd=tmp_path)
     holder = subprocess.Popen(

@@ -6,11 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 from tests.cli.test_first_steps import rows, whytune
 
 __all__ = ["rows"]
 
 
+@pytest.mark.slow
 def test_a_dataset_is_the_same_in_another_folder(rows: Path, tmp_path: Path) -> None:
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "cards.md").write_text("# Cards\n\nA card is sent within nine days.\n", "utf-8")

@@ -18,6 +18,7 @@ import whytune as api
 from whytune.records.evidence import Protocol
 from whytune.records.project import AcceptanceRule
 
+pytestmark = pytest.mark.slow
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "decision.schema.json"
 NO = {"NONE_ACCEPTABLE", "CANNOT_PAY", "BLOCKED", "INVALID_TEST", "FIX_RETRIEVAL_FIRST", "FIX_LABELS_FIRST", "FIX_FORMAT_FIRST"}
 

@@ -164,6 +164,7 @@ def write_many(folder: Path, who: str, n: int) -> None:
             store.append_event("act", who, ANNA, records=(rule(f"{who}{place}"),))
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_the_same_time_make_one_chain(store: Store, folder: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=write_many, args=(folder, who, 40)) for who in "pq"]

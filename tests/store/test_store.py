@@ -137,6 +137,7 @@ def fill(folder: Path, limit: int, what: str) -> tuple[int, str]:
     return len(done.stdout.split()), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["acts", "packs", "blobs"])
 def test_a_full_disk_loses_nothing_acknowledged(folder: Path, what: str) -> None:
     # No file may grow beyond a limit: the system refuses the write as a full disk does.

@@ -54,7 +54,8 @@ def look(backend: Any) -> float:
     return float(len(said[0][1].text))
 
 
-@pytest.mark.parametrize("method", [*(pytest.param(name, marks=pytest.mark.slow) for name in METHODS[:4]), "full"])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
 def test_a_method_is_proven_resumes_to_the_same_files_and_is_answered(plan, tiny_base: Base, tmp_path: Path, method: str) -> None:
     asked = plan("cut", method=method, **CHANGES.get(method, {}))
     with pytest.raises(StoppedError, match="stopped after step 3 of 4"):

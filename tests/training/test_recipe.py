@@ -59,6 +59,7 @@ def test_the_same_recipe_makes_the_same_weights(
     assert all(torch.equal(a, b) for a, b in zip(weights(tiny_base, tmp_path, RECIPE), usual, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_a_field_changes_the_weights(
     tiny_base: Base, tmp_path: Path, usual: list[torch.Tensor], name: str

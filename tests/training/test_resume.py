@@ -93,6 +93,7 @@ class Interrupt(Silent):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_says_how_to_go_on(plan, tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     asked = plan("run")

@@ -100,6 +100,7 @@ class Metric:
         return self.scores[len(self.said) - 1]
 
 
+@pytest.mark.slow
 def test_the_best_look_is_kept_by_metric_and_looking_changes_nothing(plan, tmp_path: Path) -> None:
     metric = Metric(0.5, 0.75, 0.25)
     looked = train(
@@ -120,6 +121,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(plan) -> None:
     assert "lower learning_rate" in told.value.next
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_nothing(plan, tmp_path: Path) -> None:
     asked = plan("run", checkpoints=4)
 
@@ -148,6 +150,7 @@ def test_a_full_disk_loses_nothing(plan, tmp_path: Path) -> None:
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_little_memory_recomputes_and_less_refuses(
     plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -207,6 +210,7 @@ def test_test_examples_cannot_be_handed_over() -> None:
     assert RECIPE.dtype == "float32"
 
 
+@pytest.mark.slow
 def test_a_batch_in_pieces_trains_the_same(plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train(plan(), rows(14), rows(5, 100), progress=Silent())
     losses = [line["loss"] for line in curve(tmp_path / "run") if "step" in line]

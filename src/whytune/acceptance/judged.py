@@ -133,7 +133,11 @@ def _alone(case: Plea, weighed: Weighed, solo: bool, what: str, made: Made) -> N
 def _agreement(case: Plea, weighed: Weighed, measures: Sequence[Measure], about: str, made: Made) -> None:
     floor = case.policy.human.alpha
     alpha = next((measure for measure in measures if "alpha" in measure.name), None)
-    if alpha is None:
+    raw = next((measure for measure in measures if measure.name == "raw agreement"), None)
+    if alpha is None and raw is not None and raw.value == 1.0:
+        # Alpha compares with chance, and has nothing to compare where everybody gave the one same verdict.
+        weighed.notes.append(f"Everybody said the same {about} ({raw.n:,} judged by two or more), so alpha is not defined")
+    elif alpha is None:
         weighed.object("not_proven", f"How far people agree {about} is not known", f"whytune review status {case.name}", made.id)
     elif alpha.value < floor:
         weighed.object("not_proven", f"People hardly agree {about}: alpha {alpha.value:.2f} ({alpha.low:.2f} to {alpha.high:.2f}, n = {alpha.n:,}); the policy asks for {floor:.2f}", "mend the guideline and ask again", made.id)

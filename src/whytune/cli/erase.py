@@ -33,7 +33,7 @@ def erase(
         _list(erasing.erasures(room), as_json)
         return
     if not subject:
-        raise UsageError("Who or what is to be erased?", next="whytune erase anna@example.org --dry-run")
+        raise UsageError("Who or what is to be erased?", next="whytune erase person@example.org --dry-run")
     if dry_run:
         found = erasing.survey(room, subject, project)
         if as_json:

@@ -1,8 +1,8 @@
 """Who or what is to be erased, and whether a text speaks of it. Pure: it opens nothing.
 
 A subject is a text: an address, a name, a customer's or conversation's id. It is found as a whole, not as part of a
-longer word, whatever the case, the spacing or the Unicode form: `anna@example.org` is not found in
-`joanna@example.org`, and `Anna  MUSTER` is found by `Anna Muster`. Somebody who is only meant ("the customer from
+longer word, whatever the case, the spacing or the Unicode form: `person@example.org` is not found in
+`joperson@example.org`, and `Anna  MUSTER` is found by `Anna Muster`. Somebody who is only meant ("the customer from
 Chur") is not found: that takes a person who reads.
 """
 
@@ -29,7 +29,7 @@ class Sought:
         if len("".join(words)) < SHORTEST:
             raise UsageError(
                 f"The subject {text!r} is too short: it would be found in texts that do not speak of it",
-                next=f"name it by at least {SHORTEST} characters, as in: whytune erase anna@example.org --dry-run",
+                next=f"name it by at least {SHORTEST} characters, as in: whytune erase person@example.org --dry-run",
             )
         self.given, self.text = text.strip(), " ".join(words)
         # A dot, plus or hyphen beside an address belongs to a longer one; beside a name it is punctuation.
