@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import openai
@@ -35,7 +36,7 @@ def test_cricket_goes_round(tmp_path: Path) -> None:
 
     # Nobody has read the rows and nobody has signed: no, with every reason at once.
     first = circle.told("owner", "accept", "cricket", code=3)["acceptance"]
-    assert {"row_review", "dataset_approval"} <= {code for objection in first["objections"] for code in ("row_review", "dataset_approval") if code in str(objection)}
+    assert [objection["code"] for objection in first["objections"]] == ["missing", "missing", "unsigned", "unsigned", "unsigned"]
 
     circle("creator", "review", "open", "cricket", "--rows", "--sample", "20", "--overlap", "0.5", "--gold", "0", "--repeats", "0")
     for person in ("tester", "success", "legal"):
@@ -47,7 +48,7 @@ def test_cricket_goes_round(tmp_path: Path) -> None:
     circle("owner", "accept", "cricket")
     release = circle.told("operator", "release", "make", "cricket")["id"]
     circle("operator", "alias", "set", "players", release, "--reason", "first release")
-    bom = circle.told("auditor", "release", "bom", release)
+    bom = json.loads(circle("auditor", "release", "bom", release))
     assert bom["specVersion"] == "1.7"
 
     secret = circle.told("operator", "key", "add", "fans")["secret"]
