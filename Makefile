@@ -41,8 +41,7 @@ test: $(VENV)/.dev
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff check src tests benchmarks docs
-	@$(BIN)/mypy
-	@$(TEST) -m "not slow"
+	@$(BIN)/mypy & types=$$!; $(TEST) -m "not slow"; tests=$$?; wait $$types && exit $$tests
 
 docs: $(VENV)/.dev
 	@$(BIN)/python docs/write.py

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import importlib.util
 import json
 import os
 import platform
@@ -82,6 +83,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "checks": lambda: script("checks.py", "--cases", str(CASES)),
     "store": lambda: script("store.py", "--rows", "20000"),
     "review": lambda: script("review.py"),
+    "serving": lambda: script("serving.py", "--throughput", *(("--against-transformers",) if importlib.util.find_spec("fastapi") else ())),
     "cases": cases,
 }
 

@@ -150,6 +150,7 @@ def test_tickets_are_of_uneven_length() -> None:
     assert lengths[int(0.98 * len(lengths))] >= 4 * lengths[len(lengths) // 10]
 
 
+@pytest.mark.slow
 def test_tickets_flaws_are_as_told() -> None:
     rows = table("tickets/tickets.csv")
     filed: dict[str, set[str]] = {}

@@ -27,6 +27,7 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", UNREADABLE)
 def test_a_file_that_cannot_be_a_dataset_starts_no_project(case: str, tmp_path: Path) -> None:
     content, words = UNREADABLE[case]
@@ -96,6 +97,7 @@ def test_another_encoding_is_guessed_or_given_and_a_wrong_one_is_told(tmp_path: 
     assert "klingon" in done.stderr
 
 
+@pytest.mark.slow
 def test_every_mistake_of_the_project_file_is_told_at_once(tmp_path: Path) -> None:
     tickets(tmp_path / "rows.csv", 60)
     whytune("init", "desk", "--task", "categorization", "--from", "rows.csv", cwd=tmp_path)

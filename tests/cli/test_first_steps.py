@@ -62,6 +62,7 @@ def test_the_same_data_makes_no_second_version_and_changed_data_keeps_its_test_r
     assert second["dataset"]["parent"] == first["id"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

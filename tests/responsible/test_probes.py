@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.responsible.models import answered, inspected, rows, subject
 
 from whytune.responsible import probes
@@ -45,6 +46,7 @@ def test_a_missing_fact_fails_the_checklist() -> None:
     assert "who owns it" in missing.sentence
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_answer_passes_nothing() -> None:
     about = subject(rows(60), task="qna")
     planned = probes.plan(about)

@@ -53,6 +53,7 @@ def usual(tiny_base: Base, tmp_path_factory: pytest.TempPathFactory) -> list[tor
     return weights(tiny_base, tmp_path_factory.mktemp("usual"), RECIPE)
 
 
+@pytest.mark.slow
 def test_the_same_recipe_makes_the_same_weights(
     tiny_base: Base, tmp_path: Path, usual: list[torch.Tensor]
 ) -> None:

@@ -109,6 +109,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(plan, tmp_path: Path) -> None:
     assert train(asked, rows(8), rows(3, 100), progress=Silent()) == resumed, "a finished run is told again"
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_run_is_refused(plan) -> None:
     asked = plan("run")
     with pytest.raises(TrainingError, match="stopped"):
