@@ -25,7 +25,7 @@ def page(kept: Mapping[str, Kept]) -> str:
     writers = {"demo": _demo, "cases": _cases, "training": _training, "answering": _answering, "data": _plain, "checks": _checks, "store": _plain, "review": _plain, "serving": _plain, "help": _plain}
     titles = {
         "demo": "`make demo`, after set-up", "cases": "Real data, from files to verdict", "training": "Training speed", "answering": "Answering speed",
-        "data": "100,000 rows: import, split, certificate, checks", "checks": "Every check over 10,000 and 100,000 rows", "store": "Store and search", "review": "Review queue with 50 people", "serving": "Serving: what the gateway adds, and tokens a second", "help": "`whytune --help`",
+        "data": "100,000 rows: import, split, certificate, checks", "checks": "Every check over 10,000 and 100,000 rows", "store": "Store and search", "review": "Review queue with 50 people", "serving": "Serving: what the gateway adds", "help": "`whytune --help`",
     }  # fmt: skip
     parts = [INTRO]
     for name, title in titles.items():

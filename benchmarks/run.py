@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib.util
 import json
 import os
 import platform
@@ -83,7 +82,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "checks": lambda: script("checks.py", "--cases", str(CASES)),
     "store": lambda: script("store.py", "--rows", "20000"),
     "review": lambda: script("review.py"),
-    "serving": lambda: script("serving.py", "--throughput", *(("--against-transformers",) if importlib.util.find_spec("fastapi") else ())),
+    "serving": lambda: script("serving.py"),
     "cases": cases,
 }
 
