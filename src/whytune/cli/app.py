@@ -50,9 +50,10 @@ for room in (projects, data, decision, leaderboard, models, responsible, review,
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if not any(name.startswith("_WHYTUNE") for name in os.environ):  # completion walks through everything
-        _leave_unbuilt(arguments)
+    if arguments is None:
+        arguments = sys.argv[1:]
+        if not any(name.startswith("_WHYTUNE") for name in os.environ):  # completion walks through everything
+            _leave_unbuilt(arguments)
     try:
         code = app(args=arguments, standalone_mode=False, prog_name="whytune")
         sys.stdout.flush()
