@@ -12,6 +12,15 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+LONGEST = ("tests/circle/test_banking.py", "tests/circle/test_cricket.py", "tests/cli/test_faults.py", "tests/training/test_resume.py", "tests/training/test_methods.py")
+"""Files that take minutes, longest first: begun first, they do not run on alone at the end beside an idle process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, the rest in their order."""
+    items.sort(key=lambda item: next((at for at, name in enumerate(LONGEST) if item.nodeid.startswith(name)), len(LONGEST)))
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a random two-layer Llama with a byte-pair tokenizer learned from text and a ChatML template."""

@@ -24,7 +24,7 @@ def test_banking_goes_round(tmp_path: Path) -> None:
     circle("admin", "init", "support", "--task", "categorization", "--from", "first.csv", "--bar", "0.7", "--triage", "may_train=yes", "--purpose", "Sort what customers write", "--yes")
     circle.hire()
     circle.own(tmp_path / "support")
-    circle.edit(tmp_path / "support" / "whytune.toml", train="0.3", dev="0.2", test="0.5", use='["prompt", "tuned"]', epochs="2.0", hybrid='"off"')
+    circle.edit(tmp_path / "support" / "whytune.toml", train="0.3", dev="0.2", test="0.5", use='["prompt", "tuned"]', epochs="2.0", checkpoints="1", hybrid='"off"')
     policy(circle, tmp_path / "support")
 
     # Too few rows to train on: the prompt alone goes before the gate, and is sent back.
@@ -57,7 +57,8 @@ def test_banking_goes_round(tmp_path: Path) -> None:
         assert sum(circle.vote(address, person, queue, right) for person in ("success", "legal")) > 0
         blocked = httpx.post(f"{address}/api/v1/queues/{queue}/claim")
         assert blocked.status_code == 401
-    people_say = circle.told("tester", "review", "close", "support", "--early")["outcome"]
+    # Whether people's preference is proven (exit 0 or 6) depends on the few pairs whose answers differ.
+    people_say = circle.told("tester", "review", "close", "support", "--early", code=None)["outcome"]
     assert people_say["conclusion"] in ("better", "not_proven", "tie")
     circle("rai", "responsible", "run", "support", "--quick", code=None)
     for dimension in failed(circle):
