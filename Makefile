@@ -7,12 +7,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CASE ?= tickets
 
-.PHONY: help setup demo test check docs bench clean
+.PHONY: help setup demo test deep check docs bench clean
 
 help:
 	@echo "make setup   .venv with whytune and the bundled models"
 	@echo "make demo    the main job on a bundled case (CASE=tickets, handbook or reviews)"
-	@echo "make test    every test;  make check: the fast part, with lint and types"
+	@echo "make test    the tests;  make check: the fast part, with lint and types;  make deep: the few that take minutes each"
 	@echo "make docs    write the help text and the schema into docs/"
 	@echo "make bench   speed, memory and real cases (long)"
 
@@ -37,11 +37,14 @@ demo: setup
 	@$(BIN)/whytune demo $(CASE)
 
 test: $(VENV)/.dev
-	@$(TEST)
+	@$(TEST) -m "not deep"
+
+deep: $(VENV)/.dev
+	@$(TEST) -m deep
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff check src tests benchmarks docs
-	@$(BIN)/mypy & types=$$!; $(TEST) -m "not slow"; tests=$$?; wait $$types && exit $$tests
+	@$(BIN)/mypy & types=$$!; $(TEST) -m "not slow and not deep"; tests=$$?; wait $$types && exit $$tests
 
 docs: $(VENV)/.dev
 	@$(BIN)/python docs/write.py

@@ -83,6 +83,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "store": lambda: script("store.py", "--rows", "20000"),
     "review": lambda: script("review.py"),
     "serving": lambda: script("serving.py"),
+    "web": lambda: script("web.py"),
     "cases": cases,
 }
 

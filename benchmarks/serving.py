@@ -130,7 +130,7 @@ def crowd(address: str, model: str) -> dict[str, float]:
 @contextmanager
 def transformers_serve(model: Path, threads: int) -> Iterator[str]:
     """The library's own server on the same model."""
-    command = [str(Path(sys.executable).parent / "transformers"), "serve", "--port", "8899", "--force-model", str(model), "--device", "cpu", "--dtype", "float32"]
+    command = [str(Path(sys.executable).parent / "transformers"), "serve", str(model), "--port", "8899", "--device", "cpu", "--dtype", "float32"]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"})
         try:

@@ -21,13 +21,15 @@ from whytune.report.twin import schema_text
 
 DOCS = Path(__file__).resolve().parent
 START, END = "<!-- help:start -->", "<!-- help:end -->"
+API = "<!-- api:start -->", "<!-- api:end -->"
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The path of every command below this one."""
     if hasattr(command, "commands"):
-        for name in command.commands:
-            yield from commands(command.commands[name], (*path, name))
+        for name, one in command.commands.items():
+            if not one.hidden:  # what only our own processes are started with
+                yield from commands(one, (*path, name))
     else:
         yield path
 
@@ -43,12 +45,37 @@ def help_text() -> str:
     return "\n".join(parts)
 
 
+def addresses() -> str:
+    """Every address of the HTTP API as a table, from the OpenAPI document."""
+    from whytune.web.app import make_routes
+    from whytune.web.openapi import document
+
+    lines = ["| address | what |", "|---|---|"]
+    for path, operations in document(make_routes())["paths"].items():
+        for method, about in operations.items():
+            query = [one["name"] for one in about["parameters"] if one["in"] == "query"]
+            schema = about.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            fields = [name if name in schema.get("required", ()) else f"[{name}]" for name in schema.get("properties", {})]
+            asked = (f"?{'&'.join(query)}" if query else "") + (f" {{{', '.join(fields)}}}" if fields else "")
+            lines.append(f"| `{method.upper()} {path}{asked}` | {about['summary'].replace('|', '/')} |")
+    return "\n".join(lines)
+
+
+def filled(page: Path, marks: tuple[str, str], text: str) -> str:
+    """The page with this text between its marks."""
+    whole = page.read_text("utf-8")
+    before, after = whole.split(marks[0])[0], whole.split(marks[1])[1]
+    return f"{before}{marks[0]}\n\n{text}\n{marks[1]}{after}"
+
+
 def pages() -> dict[Path, str]:
     """Every page with a written part, as it should be."""
-    page = DOCS / "reference" / "commands.md"
-    text = page.read_text("utf-8")
-    before, after = text.split(START)[0], text.split(END)[1]
-    return {page: f"{before}{START}\n\n{help_text()}\n{END}{after}", DOCS / "reference" / "decision.schema.json": schema_text()}
+    reference = DOCS / "reference"
+    return {
+        reference / "commands.md": filled(reference / "commands.md", (START, END), help_text()),
+        reference / "http-api.md": filled(reference / "http-api.md", API, addresses() + "\n"),
+        reference / "decision.schema.json": schema_text(),
+    }
 
 
 def main() -> None:

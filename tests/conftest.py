@@ -12,7 +12,7 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
-LONGEST = ("tests/circle/test_banking.py", "tests/circle/test_cricket.py", "tests/cli/test_faults.py", "tests/training/test_resume.py", "tests/training/test_methods.py")
+LONGEST = ("tests/circle/test_banking.py", "tests/cli/test_faults.py", "tests/training/test_methods.py", "tests/training/test_resume.py", "tests/cli/test_whole_flow.py")
 """Files that take minutes, longest first: begun first, they do not run on alone at the end beside an idle process."""
 
 

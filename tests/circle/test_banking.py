@@ -17,7 +17,7 @@ FIRST, MORE = 25, 30
 """Rows of each intent: that the use case begins with, and that are found when the first candidate is refused."""
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_banking_goes_round(tmp_path: Path) -> None:
     right = files(tmp_path)
     circle = Circle(tmp_path)

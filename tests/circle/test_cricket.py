@@ -20,7 +20,7 @@ tags = {topic = "batting"}
 """
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_cricket_goes_round(tmp_path: Path) -> None:
     questions, table = case("cricket/ipl20rowsoutput.jsonl"), case("cricket/IPL_Data.csv")
     circle = Circle(tmp_path)

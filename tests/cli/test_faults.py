@@ -57,7 +57,7 @@ def prepared(room: Path, model: Path) -> Path:
     return room
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_killed_again_and_again_it_ends_where_an_undisturbed_run_ends(tiny_model: Path, tmp_path: Path) -> None:
     # One after the other in the same place: where a file lies is part of a row's origin, so of the dataset's hash.
     calm = prepared(tmp_path / "room", tiny_model)

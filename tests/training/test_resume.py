@@ -47,8 +47,7 @@ def wait_for(run: Path, process: subprocess.Popen[str], step: int) -> None:
     raise AssertionError("no checkpoint came")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("named", ["tiny_base", "bundled"])
+@pytest.mark.parametrize("named", [pytest.param("tiny_base", marks=pytest.mark.slow), pytest.param("bundled", marks=pytest.mark.deep)])
 def test_killed_and_stopped_runs_end_with_the_same_weights(
     request: pytest.FixtureRequest, tmp_path: Path, named: str
 ) -> None:
@@ -56,23 +55,24 @@ def test_killed_and_stopped_runs_end_with_the_same_weights(
     straight = start(base, tmp_path / "straight")
     assert straight.wait(600) == 0, said(tmp_path / "straight")
 
-    killed = start(base, tmp_path / "cut", "slow")
+    killed = start(base, tmp_path / "cut", "3")
     wait_for(tmp_path / "cut", killed, 2)
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait(10)
 
-    stopped = start(base, tmp_path / "cut", "slow")
-    wait_for(tmp_path / "cut", stopped, 4)
-    stopped.send_signal(signal.SIGTERM)
-    assert stopped.wait(300) == 1
-    assert "run the same command again" in said(tmp_path / "cut")
-    assert not (tmp_path / "cut" / "done.json").exists()
+    if named == "tiny_base":  # once is enough: the larger model takes a while to load
+        stopped = start(base, tmp_path / "cut", "3")
+        wait_for(tmp_path / "cut", stopped, 4)
+        stopped.send_signal(signal.SIGTERM)
+        assert stopped.wait(300) == 1
+        assert "run the same command again" in said(tmp_path / "cut")
+        assert not (tmp_path / "cut" / "done.json").exists()
 
     last = start(base, tmp_path / "cut")
     assert last.wait(600) == 0, said(tmp_path / "cut")
     assert weights(tmp_path / "cut") == weights(tmp_path / "straight")
     facts = [json.loads((tmp_path / name / "done.json").read_text()) for name in ("straight", "cut")]
-    assert [fact["resumed"] for fact in facts] == [0, 2]
+    assert [fact["resumed"] for fact in facts] == [0, 2 if named == "tiny_base" else 1]
     assert next([look["dev_loss"] for look in fact["curve"]] for fact in facts) == [
         look["dev_loss"] for look in facts[1]["curve"]
     ]

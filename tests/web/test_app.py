@@ -192,7 +192,7 @@ def test_every_mistake_of_a_body_is_told_and_none_is_a_fault(room: Workspace) ->
 
 def test_what_is_not_there_is_not_found(room: Workspace) -> None:
     web = client(room)
-    for path in ("/api/v1/projects/nope", "/api/v1/projects/..", "/api/v1/projects/%2e%2e", "/api/v1/projects/support%2F..", "/api/v1/nowhere", "/"):
+    for path in ("/api/v1/projects/nope", "/api/v1/projects/..", "/api/v1/projects/%2e%2e", "/api/v1/projects/support%2F..", "/api/v1/nowhere", "/nowhere"):
         answer = web.get(path)
         assert (path, answer.status_code, answer.json()["code"]) == (path, 404, "not-found")
 

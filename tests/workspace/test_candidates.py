@@ -23,7 +23,7 @@ from whytune.records.project import Budget, Prices
 from whytune.training.plan import TrainingPlan
 from whytune.workspace import candidates, config, deciding, learning
 from whytune.workspace.project import Project
-from whytune.workspace.together import Job
+from whytune.workspace.together import TogetherOrder
 from whytune.workspace.workspace import Workspace
 
 TWO = """
@@ -215,7 +215,7 @@ def test_a_death_is_taken_up_a_refusal_is_told_and_a_stop_is_a_stop(
     asked: list[str] = []
 
     def torchrun(module: str, argument: str, processes: int, on_line: Callable[[str], None]) -> Ended:
-        asked.append(Job.model_validate_json(Path(argument).read_text()).base.name)
+        asked.append(TogetherOrder.model_validate_json(Path(argument).read_text()).base.name)
         for line in lines:
             on_line(line)
         return launches[len(asked) - 1]

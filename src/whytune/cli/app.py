@@ -20,8 +20,10 @@ from whytune.cli import (
     decision,
     erase,
     feedback,
+    jobs,
     leaderboard,
     models,
+    overview,
     people,
     projects,
     release,
@@ -44,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (projects, data, decision, leaderboard, models, responsible, review, accept, release, alias, audit, erase, people, web, serve, feedback, system):
+for room in (projects, overview, jobs, data, decision, leaderboard, models, responsible, review, accept, release, alias, audit, erase, people, web, serve, feedback, system):
     room.add_to(app)
 
 

@@ -101,8 +101,11 @@ def ladder(name: Name = "", as_json: Json = False) -> None:
     """Train the smallest candidate; climb to the next only while dev proves that it falls short and the budget allows."""
     chosen = project(name)
     screen = Screen(quiet=as_json, money_hour=chosen.file.prices.compute_hour, currency=chosen.file.prices.currency)
+    from whytune.workspace import working
+
     try:
-        chosen.run(screen, until="train", how="ladder")
+        with working.recorded(chosen, "train", {"how": "ladder"}, screen) as progress:
+            chosen.run(progress, until="train", how="ladder")
     finally:
         screen.close()
     show_choice(chosen.choice, as_json)
@@ -142,8 +145,11 @@ def forgetting(
     """Ask the tuned model and its base the same general questions: what did tuning take away? Exit code 3 where something."""
     chosen = project(name)
     screen = Screen(quiet=as_json, money_hour=chosen.file.prices.compute_hour, currency=chosen.file.prices.currency)
+    from whytune.workspace import working
+
     try:
-        found = chosen.forgetting(arm, screen)
+        with working.recorded(chosen, "forgetting", {"arm": arm}, screen) as progress:
+            found = chosen.forgetting(arm, progress)
     finally:
         screen.close()
     if as_json:

@@ -19,7 +19,7 @@ Stdin = Annotated[bool, typer.Option("--stdin", help="Read passwords from standa
 def add_to(app: typer.Typer) -> None:
     """Register this file's commands."""
     user = typer.Typer(help="People, their roles, passwords and tokens.", no_args_is_help=True)
-    for command in (add, role, password, token, tokens, revoke):
+    for command in (add, role, welcome, password, token, tokens, revoke):
         user.command()(command)
     user.command("list")(listed)
     user.command("break-glass")(break_glass)
@@ -69,6 +69,23 @@ def role(
         return
     say(f"{made.name}: {', '.join(made.roles) or 'no role; their tokens and password have ended'}")
     say_next("whytune user list")
+
+
+def welcome(
+    name: Person,
+    address: Annotated[str, typer.Option(help="Where this workspace's pages are.")] = "http://127.0.0.1:8765",
+    as_json: Json = False,
+) -> None:
+    """Make a link by which somebody sets their password and signs in: once, within the hour. It is shown this once."""
+    from whytune.workspace import people
+
+    link = people.welcome(workspace(), name)
+    page = f"{address.rstrip('/')}/welcome?token={link}"
+    if as_json:
+        say_json("welcome", {"person": name, "link": page})
+        return
+    say(page)
+    say_next(f"whytune web, and give this link to {_quoted(name)} and nobody else")
 
 
 def password(name: Person, stdin: Stdin = False) -> None:

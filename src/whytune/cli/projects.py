@@ -122,8 +122,11 @@ def run(
         return
     prices = chosen.file.prices
     screen = Screen(quiet=as_json, money_hour=prices.compute_hour, currency=prices.currency)
+    from whytune.workspace import working
+
     try:
-        chosen.run(screen, until=until)
+        with working.recorded(chosen, "run", {"until": until}, screen) as progress:
+            chosen.run(progress, until=until)
     finally:
         screen.close()
     decision = chosen.decision
@@ -155,8 +158,12 @@ def train(
                 say(f"{key}: {value}")
         return
     screen = Screen(quiet=as_json, money_hour=chosen.file.prices.compute_hour, currency=chosen.file.prices.currency)
+    from whytune.workspace import working
+
+    how = "all" if all_of else ""
     try:
-        chosen.run(screen, until="train", how="all" if all_of else "")
+        with working.recorded(chosen, "train", {"how": how}, screen) as progress:
+            chosen.run(progress, until="train", how=how)
     finally:
         screen.close()
     adapters = chosen.adapters
@@ -180,8 +187,7 @@ def train(
 def status(name: Name = "", as_json: Json = False) -> None:
     """Where a project stands, step by step; with no name and several projects, all of them."""
     room = workspace()
-    names = [name] if name else [str(folder) for folder in room.folders()]
-    found = [room.project(one).status() for one in names]
+    found = [one.status() for one in ([room.project(name)] if name else room.projects())]
     if as_json:
         say_json("status", {"projects": found})
         return

@@ -34,13 +34,14 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run every probe over a candidate; a killed run goes on where it stopped. Exit code 3 where one fails."""
-    from whytune.workspace import inspecting
+    from whytune.workspace import inspecting, working
 
     chosen = project(name)
     prices = chosen.file.prices
     screen = Screen(quiet=as_json, money_hour=prices.compute_hour, currency=prices.currency)
     try:
-        report = inspecting.run(chosen, arm, screen, quick=quick)
+        with working.recorded(chosen, "responsible", {"arm": arm, "quick": "yes" if quick else ""}, screen) as progress:
+            report = inspecting.run(chosen, arm, progress, quick=quick)
     finally:
         screen.close()
     _tell(chosen, report, as_json)

@@ -1,4 +1,4 @@
-"""`whytune serve` and `whytune key add | list | revoke`: releases behind an OpenAI-compatible address, and who may ask."""
+"""`whytune serve`, `whytune endpoints` and `whytune key add | list | revoke`: releases behind an OpenAI-compatible address, who answers, who may ask."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from whytune.errors import RefusedError, UsageError
 def add_to(app: typer.Typer) -> None:
     """Register this file's commands."""
     app.command()(serve)
+    app.command()(endpoints)
     room = typer.Typer(help="Keys of consumers: who may ask, and how much.", no_args_is_help=True)
     room.command()(add)
     room.command("list")(show)
@@ -61,6 +62,21 @@ def serve(
         running.run(gateway, place, DoorLimits(body_limit, timeout, at_once), _say_ready)
     finally:
         gateway.close()
+
+
+def endpoints(as_json: Json = False) -> None:
+    """Processes that serve: where they listen, what they serve, when they were last heard of."""
+    from whytune.workspace.endpoints import known
+
+    found = known(workspace())
+    if as_json:
+        say_json("endpoints", {"endpoints": [{"state": each.state, "process": each.process} for each in found]})
+        return
+    table(
+        ("address", "state", "serves", "last heard of", "process"),
+        [(p.address, each.state, ", ".join(p.served) or "-", p.ended or p.beat, f"{p.machine}, {p.pid}") for each in found for p in (each.process,)],
+    )
+    say_next("whytune serve" if not any(each.state == "serving" for each in found) else "whytune key list")
 
 
 def _say_ready(address: str) -> None:

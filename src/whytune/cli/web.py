@@ -1,7 +1,8 @@
-"""`whytune web`: the workspace over HTTP."""
+"""`whytune web`: the workspace in the browser, and over HTTP."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,12 +21,27 @@ def web(
     host: Annotated[str, typer.Option(help="Address to listen at; others than this machine's own need --behind-proxy.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)] = 8765,
     behind_proxy: Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS; people must exist, and each request needs a token or session.")] = False,
+    first: Annotated[str, typer.Option(help="Name of the first person; WHYTUNE_PERSON or your login if left out.")] = "",
+    alone: Annotated[bool, typer.Option("--alone", help="Nobody signs in: the workspace stays without people, open to its one user on this machine.")] = False,
 ) -> None:
-    """Serve the workspace's HTTP API until interrupted: projects, people, teams, reviews, releases, the ledger."""
+    """Serve the workspace's pages and HTTP API until interrupted. The first start makes the first person and says how to sign in."""
     try:
-        from whytune.web.app import run
+        from whytune.web.app import check_address, run
     except ModuleNotFoundError as error:
         raise UnavailableError(f"The web server is not installed ({error.name} is missing)", next="pip install 'whytune[serve]'") from error
-    say(f"http://{host}:{port}/api/v1/projects")
+    from whytune.workspace import opening
+
+    check_address(host, behind_proxy=behind_proxy, alone=alone)
+    begun = opening.begin(Path.cwd(), first=first, alone=alone)
+    address = "https://YOUR-ADDRESS" if behind_proxy else f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if begun.made:
+        say(f"new workspace in {begun.root}")
+    if begun.founded:
+        say(f"{begun.person} is the first person here and holds every role; nobody signs for what they made, so add others under {address}/system")
+    if begun.link:
+        say(f"set your password, once, within the hour: {address}/welcome?token={begun.link}")
+    else:
+        say(f"{address}/" if alone else f"{address}/sign-in")
     say_next("press Ctrl-C to stop")
-    run(Path.cwd(), host, port, behind_proxy=behind_proxy)
+    sys.stdout.flush()  # read from a pipe too
+    run(begun.root, host, port, behind_proxy=behind_proxy)

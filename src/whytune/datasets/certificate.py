@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from whytune.datasets.cleaning import full_input, input_key
-from whytune.datasets.dedup import Specific, views
+from whytune.datasets.features import View, views
 from whytune.records.data import Example, SplitName
 
 _BLOCK = 512
@@ -49,12 +49,12 @@ def overlaps(rows: Sequence[tuple[Example, SplitName]], threshold: float) -> Ove
     pairs = 0
     if threshold > 0 and tests and others:
         for view in views([full_input(example) for example, _ in rows]):
-            specific = Specific(view)
-            for test, other in _sharing(specific, tests, others, threshold):
-                pairs += 1
-                similarity = specific.similar(test, other)
-                if similarity >= threshold - 1e-9:
-                    found.append(Overlap(test, other, "near", similarity))
+            for test, other in _sharing(view, tests, others, threshold):
+                pairs += len(test)
+                similarity = view.similar(test, other)
+                close = similarity >= threshold - 1e-9
+                kept = zip(test[close].tolist(), other[close].tolist(), similarity[close].tolist(), strict=True)
+                found += [Overlap(one, two, "near", how) for one, two, how in kept]
     return Overlaps(found, pairs)
 
 
@@ -70,47 +70,16 @@ def _same(
             yield Overlap(test, other, kind, 1.0)
 
 
-def _sharing(
-    specific: Specific, tests: list[int], others: list[int], threshold: float
-) -> Iterator[tuple[int, int]]:
-    """Pairs whose shared features reach the threshold, counted by a matrix product over all pairs."""
+def _sharing(view: View, tests: list[int], others: list[int], threshold: float) -> Iterator[tuple[Any, Any]]:
+    """Pairs whose shared features reach the threshold, counted by a matrix product over all pairs, in blocks."""
     import numpy as np
 
-    sets = specific.search_sets()
-    tests = [row for row in tests if sets[row]]
-    others = [row for row in others if sets[row]]
-    held = {feature for row in tests for feature in sets[row] or ()}
-    columns: dict[int, int] = {}
-    for row in others:
-        for feature in sets[row] or ():
-            if feature in held:
-                columns.setdefault(feature, len(columns))
-    if not columns:
-        return
-    right = _matrix([sets[row] for row in others], columns).T.tocsc()
-    left = _matrix([sets[row] for row in tests], columns)
-    size_left = np.array([len(sets[row] or ()) for row in tests], dtype=np.int64)
-    size_right = np.array([len(sets[row] or ()) for row in others], dtype=np.int64)
+    test, other = np.array(tests), np.array(others)
+    right = view.search[other].T.tocsr()
     for begin in range(0, len(tests), _BLOCK):
-        shared = (left[begin : begin + _BLOCK] @ right).tocoo()
+        here = test[begin : begin + _BLOCK]
+        shared = (view.search[here] @ right).tocoo()
+        left, there = here[shared.row], other[shared.col]
         both = shared.data.astype(np.int64)
-        union = size_left[shared.row + begin] + size_right[shared.col] - both
-        close = both >= threshold * union - 1e-9
-        for row, column in zip(shared.row[close].tolist(), shared.col[close].tolist(), strict=True):
-            yield tests[begin + row], others[column]
-
-
-def _matrix(sets: Sequence[frozenset[int] | None], columns: dict[int, int]) -> Any:
-    import numpy as np
-    from scipy import sparse
-
-    indices: list[int] = []
-    starts = [0]
-    for features in sets:
-        indices.extend(columns[feature] for feature in features or () if feature in columns)
-        starts.append(len(indices))
-    data = np.ones(len(indices), dtype=np.int32)
-    return sparse.csr_matrix(
-        (data, np.array(indices, dtype=np.int64), np.array(starts, dtype=np.int64)),
-        shape=(len(sets), len(columns)),
-    )
+        close = both >= threshold * (view.search_size[left] + view.search_size[there] - both) - 1e-9
+        yield left[close], there[close]

@@ -1,12 +1,8 @@
-"""Which texts are the same, exactly or nearly: proposals that miss nothing, an exact check that decides.
+"""Which texts are nearly the same: proposals that miss nothing, an exact check that decides.
 
-Two texts are near-duplicates when the Jaccard similarity of their features reaches the threshold in a view that both
-have: word 3-shingles for texts of 8 words and more, words and word pairs for texts of up to 16 words (of which a
-3-shingle view of ten words would see hardly any two as near). n-grams that stand in more than k texts (a tenth of them,
-at least 50, at most 500) are left out of a second similarity which must reach the threshold as well, so that a shared
-footer or question frame makes no two texts the same.
-
-Proposals come from a prefix filter over the rarest features: unlike a sketch it cannot miss a pair above the threshold.
+Two texts are near-duplicates when the Jaccard similarity of their n-grams reaches the threshold in a view that both
+have (`features`), with the n-grams of many texts and without them. Proposals come from a prefix filter over the rarest
+n-grams (Chaudhuri et al., 2006, "A Primitive Operator for Similarity Joins"): unlike a sketch it cannot miss a pair.
 
 Example: "How do I order a new card please" and "how do i order a new card, please?" are one text (exact); "How do I
 order a new card" and "How do I order new card" are near at 0.7.
@@ -14,16 +10,14 @@ order a new card" and "How do I order new card" are near at 0.7.
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from whytune.text import shingles, words
+from whytune.datasets.features import View, views
 
-FEWEST_WORDS_FOR_SHINGLES = 8
-MOST_WORDS_FOR_PAIRS = 16
 _EXACTLY = 1e-9
+_BLOCK = 4_000_000
+"""Proposals that are looked at together: bounds the memory, whatever is proposed."""
 
 
 class Near(NamedTuple):
@@ -34,71 +28,6 @@ class Near(NamedTuple):
     similarity: float
 
 
-class View(NamedTuple):
-    """One way of looking at texts: their features as 64-bit hashes, None for a text that the view does not cover."""
-
-    name: str
-    features: list[frozenset[int] | None]
-
-
-def views(texts: Sequence[str]) -> tuple[View, View]:
-    """Word 3-shingles of the longer texts; words and word pairs of the shorter ones."""
-    long: list[frozenset[int] | None] = []
-    short: list[frozenset[int] | None] = []
-    for text in texts:
-        tokens = words(text) or [text]
-        long.append(
-            frozenset(map(hash, shingles(tokens, 3))) if len(tokens) >= FEWEST_WORDS_FOR_SHINGLES else None
-        )
-        if len(tokens) <= MOST_WORDS_FOR_PAIRS:
-            short.append(frozenset(map(hash, (*tokens, *shingles(["^", *tokens, "$"], 2)))))
-        else:
-            short.append(None)
-    return View("word 3-shingles", long), View("words and word pairs", short)
-
-
-def ignored_above(texts: int) -> int:
-    """In how many texts an n-gram may stand before it says nothing about a single one."""
-    return max(50, min(500, texts // 10))
-
-
-def similarity(first: frozenset[int], second: frozenset[int]) -> float:
-    """Jaccard."""
-    both = len(first & second)
-    union = len(first) + len(second) - both
-    return both / union if union else 1.0
-
-
-class Specific:
-    """The features of a view without those that stand in too many texts."""
-
-    def __init__(self, view: View) -> None:
-        self.full = view.features
-        self.count: Counter[int] = Counter()
-        for features in view.features:
-            if features:
-                self.count.update(features)
-        most = ignored_above(sum(1 for features in view.features if features))
-        common = frozenset(feature for feature, count in self.count.items() if count > most)
-        self.own: list[frozenset[int] | None] = [
-            features if features is None or common.isdisjoint(features) else features - common
-            for features in view.features
-        ]
-
-    def similar(self, first: int, second: int) -> float:
-        """The lower of the two similarities: of everything, and of what is not common."""
-        left, right = self.own[first], self.own[second]
-        whole_left, whole_right = self.full[first], self.full[second]
-        if left is None or right is None or whole_left is None or whole_right is None:
-            return 0.0
-        own = similarity(left, right)
-        return min(own, similarity(whole_left, whole_right)) if own > 0 else 0.0
-
-    def search_sets(self) -> list[frozenset[int] | None]:
-        """What to search by: the own features; all of them for a text that has no own ones."""
-        return [own or full for own, full in zip(self.own, self.full, strict=True)]
-
-
 def near(
     texts: Sequence[str], threshold: float, skip: Callable[[int, int], bool] | None = None
 ) -> Iterator[Near]:
@@ -106,37 +35,56 @@ def near(
 
     skip(first, second) tells that a pair need not be verified (the two are known to belong together).
     """
-    if threshold <= 0:
+    if threshold <= 0 or not texts:
         return
     for view in views(texts):
-        specific = Specific(view)
-        yield from _pairs(specific, threshold, skip)
+        for first, second in _proposed(view, threshold):
+            if skip is not None and len(first):
+                kept = [not skip(one, other) for one, other in zip(first.tolist(), second.tolist(), strict=True)]
+                first, second = first[kept], second[kept]
+            found = view.similar(first, second)
+            close = found >= threshold - _EXACTLY
+            yield from map(Near, first[close].tolist(), second[close].tolist(), found[close].tolist())
 
 
-def _pairs(specific: Specific, threshold: float, skip: Callable[[int, int], bool] | None) -> Iterator[Near]:
-    index: dict[int, list[int]] = {}
-    count = specific.count
-    sets = specific.search_sets()
-    for second, features in enumerate(sets):
-        if not features:
-            continue
-        size = len(features)
-        prefix = size - math.ceil(threshold * size - _EXACTLY) + 1
-        # Rarest first: what few texts hold proposes few pairs. A feature of one text alone proposes none.
-        ordered = sorted(features, key=lambda feature: (count[feature], feature))[:prefix]
-        shared = [feature for feature in ordered if count[feature] > 1]
-        proposed = {first for feature in shared for first in index.get(feature, ())}
-        for first in sorted(proposed):
-            other = sets[first]
-            if other is None or min(size, len(other)) < threshold * max(size, len(other)) - _EXACTLY:
-                continue
-            if skip is not None and skip(first, second):
-                continue
-            found = specific.similar(first, second)
-            if found >= threshold - _EXACTLY:
-                yield Near(first, second, found)
-        for feature in shared:
-            index.setdefault(feature, []).append(second)
+def _proposed(view: View, threshold: float) -> Iterator[tuple[Any, Any]]:
+    """Pairs that may reach the threshold, in blocks: (first, second), in order of the second."""
+    import numpy as np
+
+    prefix = _prefixes(view, threshold)
+    # What a row proposes at most: every text that holds one of the n-grams of its prefix.
+    held = np.bincount(prefix.indices, minlength=prefix.shape[1])
+    rows = np.repeat(np.arange(prefix.shape[0]), np.diff(prefix.indptr))
+    cost = np.cumsum(np.bincount(rows, weights=held[prefix.indices], minlength=prefix.shape[0]))
+    holders = prefix.T.tocsr()
+    begin = 0
+    while begin < prefix.shape[0]:
+        spent = cost[begin - 1] if begin else 0
+        end = max(begin + 1, int(np.searchsorted(cost, spent + _BLOCK, side="right")))
+        shared = (prefix[begin:end] @ holders).tocoo()
+        second, first = shared.row.astype(np.int64) + begin, shared.col.astype(np.int64)
+        small, large = (f(view.search_size[first], view.search_size[second]) for f in (np.minimum, np.maximum))
+        may = np.flatnonzero((first < second) & (small >= threshold * large - _EXACTLY))
+        order = may[np.lexsort((first[may], second[may]))]
+        yield first[order], second[order]
+        begin = end
+
+
+def _prefixes(view: View, threshold: float) -> Any:
+    """Of each text its rarest n-grams, as many as one must share one of to reach the threshold."""
+    import numpy as np
+    from scipy import sparse
+
+    search, size = view.search, view.search_size
+    stored = np.diff(search.indptr)
+    # An n-gram of one text alone is the rarest there is, and stands in no column: it takes its place in the prefix all the same.
+    alone = size - stored
+    most = np.maximum(0, size - np.ceil(threshold * size - _EXACTLY).astype(np.int64) + 1 - alone)
+    place = np.arange(len(search.indices)) - np.repeat(search.indptr[:-1], stored)
+    kept = place < np.repeat(most, stored)
+    starts = np.zeros(len(stored) + 1, dtype=np.int64)
+    np.cumsum(np.minimum(most, stored), out=starts[1:])
+    return sparse.csr_matrix((search.data[kept], search.indices[kept], starts), shape=search.shape)
 
 
 class Families:

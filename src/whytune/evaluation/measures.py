@@ -78,6 +78,16 @@ def clusters_of(examples: Sequence[Example]) -> dict[str, str]:
 
     Empty where no two items depend on one another.
     """
+    return joined({example.id: ties_of(example.group, example.evidence) for example in examples})
+
+
+def ties_of(group: str, evidence: Sequence[str]) -> list[str]:
+    """What makes an item depend on others: its group and the documents that hold its answer."""
+    return ([f"group {group}"] if group else []) + [f"document {each}" for each in evidence]
+
+
+def joined(ties: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Item id to cluster, from what each item is tied to. Empty where no two items depend on one another."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -86,14 +96,11 @@ def clusters_of(examples: Sequence[Example]) -> dict[str, str]:
             name = parent[name]
         return name
 
-    for example in examples:
-        shared = ([f"group {example.group}"] if example.group else []) + [
-            f"document {each}" for each in example.evidence
-        ]
-        for tie in shared:
-            one, two = sorted((root(example.id), root(tie)))
+    for item, tied in ties.items():
+        for tie in tied:
+            one, two = sorted((root(item), root(tie)))
             parent[two] = one
-    found = {example.id: root(example.id) for example in examples}
+    found = {item: root(item) for item in ties}
     return found if len(set(found.values())) < len(found) else {}
 
 

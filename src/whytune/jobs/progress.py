@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Clock = Callable[[], float]
 
@@ -27,6 +27,20 @@ class Progress(Protocol):
 
     def advance(self, n: int = 1, note: str = "") -> None:
         """n more units of the phase are done; `note` is one short thing worth seeing, such as the loss."""
+
+
+@runtime_checkable
+class CurveProgress(Progress, Protocol):
+    """A Progress that is also told each point of a training's curve. Who draws none need not know of it."""
+
+    def curve(self, values: Mapping[str, float | int | None]) -> None:
+        """One step with its loss, or one look at dev."""
+
+
+def draw(progress: Progress, **values: float | int | None) -> None:
+    """Tell a point of the curve to who draws it."""
+    if isinstance(progress, CurveProgress):
+        progress.curve(values)
 
 
 class Silent:

@@ -143,3 +143,25 @@ class FeedbackTriaged(Record):
     state: FeedbackState
     by: str
     proposal: str = ""
+
+
+class Announced(Value):
+    """A process that answers consumers, as it last said of itself."""
+
+    id: str
+    address: str
+    """Where it is asked, as in http://127.0.0.1:8000/v1."""
+    machine: str
+    pid: int
+    person: str
+    """Who started it."""
+    asks_key: bool
+    aliases: tuple[str, ...]
+    """What it was started for."""
+    served: dict[str, str]
+    """Alias to the release it stands for now; an alias that cannot be served is left out."""
+    started: str
+    beat: str
+    """When it was last heard of."""
+    ended: str = ""
+    """When it stopped in good order; empty: it did not."""

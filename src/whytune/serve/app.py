@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -28,13 +28,15 @@ from whytune.workspace import feedback as inbox
 from whytune.workspace.serving import EMBEDDER, Gateway
 
 
-def make_app(gateway: Gateway, limits: DoorLimits = DoorLimits()) -> ASGIApp:
-    """The application over a gateway, which it closes when it ends."""
+def make_app(gateway: Gateway, limits: DoorLimits = DoorLimits(), beside: AbstractContextManager[None] = nullcontext()) -> ASGIApp:
+    """The application over a gateway, which it closes when it ends. beside: is entered for as long as it answers."""
     door = Door(gateway, limits)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
-        yield
+        # Here and not around the server: what ends the server by a signal ends the process before anything around it runs.
+        with beside:
+            yield
         await asyncio.to_thread(door.close)
 
     routes = [

@@ -17,6 +17,8 @@ import uvicorn
 from whytune.errors import UnavailableError, UsageError
 from whytune.serve.app import make_app
 from whytune.serve.door import DoorLimits
+from whytune.serve.refusals import tell_operator
+from whytune.workspace.endpoints import announced
 from whytune.workspace.serving import Gateway
 
 GRACE = 30
@@ -63,11 +65,12 @@ def run(gateway: Gateway, place: Listening, limits: DoorLimits, ready: Callable[
     check(place, keys=not gateway.open)
     bound = _bind(place)
     name = f"[{place.host}]" if ":" in place.host else place.host
+    address = f"{'https' if place.certificate else 'http'}://{name}:{bound.getsockname()[1]}/v1"
     config = uvicorn.Config(
-        make_app(gateway, limits), log_level="critical", access_log=False, server_header=False, ws="none", lifespan="on",
+        make_app(gateway, limits, announced(gateway, address, tell_operator)), log_level="critical", access_log=False, server_header=False, ws="none", lifespan="on",
         timeout_graceful_shutdown=GRACE, ssl_certfile=place.certificate, ssl_keyfile=str(place.certificate_key) if place.certificate_key else None,
     )  # fmt: skip
-    ready(f"{'https' if place.certificate else 'http'}://{name}:{bound.getsockname()[1]}/v1")
+    ready(address)
     try:
         uvicorn.Server(config).run(sockets=[bound])
     finally:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import threading
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ COST, BLOCK, LANES = 2**15, 8, 1
 """scrypt: 32 MiB and about a tenth of a second for each attempt. Kept with each password, so that they can be raised."""
 SHORTEST, LONGEST = 10, 512
 WRONG, LOCKED = 5, timedelta(minutes=15)
-SESSION = timedelta(hours=12)
-TOKEN = "wt_"
+SESSION, WELCOME = timedelta(hours=12), timedelta(hours=1)
+TOKEN, LINK = "wt_", "wl_"
 MOST_DAYS = 3650
 SELDOM = timedelta(minutes=1)
 """When a token was used is written down at most this often: reading must not cost a write each time."""
@@ -84,6 +85,13 @@ sessions = Table(
     Column("csrf", String, nullable=False),
     Column("expires", String, nullable=False),
 )
+welcomes = Table(
+    "account_welcomes",
+    metadata,
+    Column("secret", String, primary_key=True),
+    Column("person", String, nullable=False),
+    Column("expires", String, nullable=False),
+)
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,16 @@ class TokenNote:
     expires: str
     revoked: bool
     used: str
+
+
+@dataclass(frozen=True)
+class SessionNote:
+    """What is known of a session; never its secret. opened and expires are UTC."""
+
+    id: str
+    person: str
+    opened: str
+    expires: str
 
 
 @dataclass(frozen=True)
@@ -123,14 +141,7 @@ class Accounts:
 
     def set_password(self, person: str, password: str) -> None:
         """Keep a new password; open sessions of that person end. Raises UsageError for one that is too weak."""
-        plain = unicodedata.normalize("NFKC", password)
-        problems = []
-        if not SHORTEST <= len(plain) <= LONGEST:
-            problems.append(f"it has {len(plain)} characters; {SHORTEST} to {LONGEST} are needed")
-        if plain.casefold().strip() == person.casefold() or len(set(plain)) < 5:
-            problems.append("it is the name, or made of fewer than five different characters")
-        if problems:
-            raise UsageError("This password cannot be used", problems=problems, next=f"whytune user password {person}")
+        plain = _strong(person, password)
         salt = secrets.token_bytes(16)
         row = {
             "person": person, "salt": salt.hex(), "hash": _scrypt(plain, salt, COST, BLOCK, LANES).hex(),
@@ -139,7 +150,8 @@ class Accounts:
         with self._database.writing("keep a password") as connection:
             connection.execute(sqlite.insert(passwords).on_conflict_do_update(index_elements=["person"], set_=row), row)
             connection.execute(delete(attempts).where(attempts.c.person == person))
-            connection.execute(delete(sessions).where(sessions.c.person == person))
+            for table in (sessions, welcomes):
+                connection.execute(delete(table).where(table.c.person == person))
 
     def check_password(self, person: str, password: str) -> bool:
         """Whether it is the password. False for a wrong one, an unknown name and a locked one alike: nothing is given away."""
@@ -167,6 +179,12 @@ class Accounts:
         """Whether this person has a password."""
         with self._database.reading("look for a password") as connection:
             return connection.scalar(select(passwords.c.person).where(passwords.c.person == person)) is not None
+
+    def locked(self) -> dict[str, str]:
+        """Names that wrong passwords have locked, and until when (UTC)."""
+        with self._database.reading("look for locked names") as connection:
+            rows = connection.execute(select(attempts).where(attempts.c.locked_until > self._now()).order_by(attempts.c.person))
+            return {row.person: row.locked_until for row in rows}
 
     def secured(self, person: str) -> bool:
         """Whether this person has a password or a token that still counts: their name alone no longer lets anybody act."""
@@ -220,7 +238,7 @@ class Accounts:
         """End every token, session and the password of a person; gives the number of tokens ended."""
         with self._database.writing("shut a person out") as connection:
             ended = connection.execute(update(tokens).where(tokens.c.person == person, *self._live()).values(revoked=True)).rowcount
-            for table in (sessions, passwords, attempts):
+            for table in (sessions, passwords, attempts, welcomes):
                 connection.execute(delete(table).where(table.c.person == person))
         return ended
 
@@ -248,6 +266,54 @@ class Accounts:
         with self._database.writing("close a session") as connection:
             connection.execute(delete(sessions).where(sessions.c.secret == digest(secret)))
 
+    def sessions(self, person: str = "") -> list[SessionNote]:
+        """Sessions that are open, of everybody or of one person; those that end first come first."""
+        query = select(sessions).where(sessions.c.expires > self._now()).order_by(sessions.c.expires, sessions.c.secret)
+        with self._database.reading("list sessions") as connection:
+            rows = connection.execute(query.where(sessions.c.person == person) if person else query).all()
+        return [SessionNote(_session_id(row.secret), row.person, (datetime.fromisoformat(row.expires) - SESSION).isoformat(timespec="seconds"), row.expires) for row in rows]
+
+    def session_id(self, secret: str) -> str:
+        """Under which id `sessions` lists the session of this secret."""
+        return _session_id(digest(secret))
+
+    def end_session(self, id: str) -> bool:
+        """End a session now; whether there was one of that id."""
+        with self._database.writing("end a session") as connection:
+            found = [secret for secret in connection.scalars(select(sessions.c.secret)) if _session_id(secret) == id]
+            connection.execute(delete(sessions).where(sessions.c.secret.in_(found)))
+        return bool(found)
+
+    # Welcome links
+
+    def make_welcome(self, person: str) -> str:
+        """A secret that sets this person's password, once, within the hour. It is told this once; an earlier one ends."""
+        plain = LINK + secrets.token_urlsafe(32)
+        row = {"secret": digest(plain), "person": person, "expires": (self.clock() + WELCOME).isoformat(timespec="seconds")}
+        with self._database.writing("make a welcome link") as connection:
+            connection.execute(delete(welcomes).where((welcomes.c.person == person) | (welcomes.c.expires <= self._now())))
+            connection.execute(insert(welcomes), row)
+        return plain
+
+    def person_of_welcome(self, link: str) -> str | None:
+        """Whom this link welcomes; None where it is unknown, used or too old. Looking does not use it up."""
+        with self._database.reading("look at a welcome link") as connection:
+            found = connection.scalar(select(welcomes.c.person).where(welcomes.c.secret == digest(link), welcomes.c.expires > self._now()))
+        return None if found is None else str(found)
+
+    def spend_welcome(self, link: str, password: str) -> str | None:
+        """Set the password of whom this link welcomes; the link is used up. None where it opens nothing (any more)."""
+        person = self.person_of_welcome(link)
+        if person is None:
+            return None
+        _strong(person, password)  # a password that cannot be used leaves the link as it is
+        with self._database.writing("use a welcome link") as connection:
+            mine = connection.execute(delete(welcomes).where(welcomes.c.secret == digest(link))).rowcount == 1
+        if not mine:  # another sender of the same link was faster
+            return None
+        self.set_password(person, password)
+        return person
+
     def _live(self) -> tuple[ColumnElement[bool], ...]:
         return (tokens.c.revoked.is_(False), tokens.c.expires > self._now())
 
@@ -255,5 +321,27 @@ class Accounts:
         return self.clock().isoformat(timespec="seconds")
 
 
+def _strong(person: str, password: str) -> str:
+    """The password in the form that is hashed. Raises UsageError for one that is too weak, with every reason."""
+    plain = unicodedata.normalize("NFKC", password)
+    problems = []
+    if not SHORTEST <= len(plain) <= LONGEST:
+        problems.append(f"it has {len(plain)} characters; {SHORTEST} to {LONGEST} are needed")
+    if plain.casefold().strip() == person.casefold() or len(set(plain)) < 5:
+        problems.append("it is the name, or made of fewer than five different characters")
+    if problems:
+        raise UsageError("This password cannot be used", problems=problems, next=f"choose another one; at the terminal: whytune user password {person}")
+    return plain
+
+
+def _session_id(hashed: str) -> str:
+    return hashed[:12]
+
+
+_AT_ONCE = threading.BoundedSemaphore(4)
+"""Each takes 32 MiB: a crowd that tries passwords waits in line, instead of taking the machine's memory."""
+
+
 def _scrypt(password: str, salt: bytes, cost: int, block: int, lanes: int) -> bytes:
-    return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=cost, r=block, p=lanes, maxmem=2 * 128 * cost * block * lanes + 2**20, dklen=32)
+    with _AT_ONCE:
+        return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=cost, r=block, p=lanes, maxmem=2 * 128 * cost * block * lanes + 2**20, dklen=32)

@@ -61,6 +61,62 @@ def locked(folder: Path, name: str, *, wait: float = 0.0) -> Iterator[None]:
         os.close(descriptor)
 
 
+def hold(folder: Path, name: str) -> int:
+    """Take the lock of that name and give its descriptor, for handing it to a new process. Raises LockedError.
+
+    The lock belongs to the open file: it is held until the last process that has it is gone, or lets it go.
+    """
+    path = lock_file(folder, name)
+    with told(f"lock {name!r}", path):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        _take(descriptor, path, name, 0.0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def adopt(descriptor: int) -> None:
+    """Own a lock that was handed over: processes started from here do not inherit it."""
+    os.set_inheritable(descriptor, False)
+    _held.add(descriptor)
+
+
+def let_go(descriptor: int) -> None:
+    """End a lock that `hold` took or `adopt` owns."""
+    _held.discard(descriptor)
+    os.close(descriptor)
+
+
+def is_held(folder: Path, name: str) -> bool:
+    """Whether some living process has the lock of that name. Asking takes nothing from anybody."""
+    try:
+        check_free(folder, name)
+    except LockedError:
+        return True
+    return False
+
+
+def check_free(folder: Path, name: str) -> None:
+    """Raise LockedError, as `locked` would, where a living process has the lock of that name."""
+    path = lock_file(folder, name)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        # Shared, so that two who ask at once do not take one another for the holder; whoever takes the lock in this
+        # instant finds no holder named in the file, and tries again.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 1000, 0).decode("utf-8", "replace")
+        raise LockedError(_who(name, holder), where=str(path), next=_what_now(holder)) from None
+    finally:
+        os.close(descriptor)
+
+
 def _take(descriptor: int, path: Path, name: str, wait: float) -> None:
     until = time.monotonic() + wait
     tries = 0

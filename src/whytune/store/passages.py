@@ -144,6 +144,10 @@ class Indexes:
         """All passages, in the order they were given."""
         return self.open(index_id).passages()
 
+    def named(self, index_id: str, ids: Collection[str]) -> dict[str, Passage]:
+        """The passages of these ids; those that are not there are left out."""
+        return self.open(index_id).named(ids)
+
     def close(self) -> None:
         """Give all files back."""
         with self._lock:
@@ -173,6 +177,8 @@ class Index:
     stamp: tuple[int, int] = (0, 0)
     """Which state of the folder was opened."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _spots: dict[str, int] = field(default_factory=dict)
+    """Id of a passage to its place; made when first asked for by id."""
 
     def __post_init__(self) -> None:
         file = self.folder / FILE
@@ -262,6 +268,19 @@ class Index:
                 return
             after = rows[-1][0]
             yield from ((Passage.model_validate_json(content), place) for _, content, place in rows)
+
+    def named(self, ids: Collection[str]) -> dict[str, Passage]:
+        """The passages of these ids; those that are not there are left out."""
+        with self._lock, told("read passages", self.folder):
+            if not self._spots and ids:
+                rows = self._database.execute("SELECT place, content FROM passages")
+                self._spots = {f"{Passage.KIND}:{digest(content)}": place for place, content in rows}
+            found = {}
+            for id in ids:
+                if id in self._spots:
+                    (content,) = self._database.execute("SELECT content FROM passages WHERE place = ?", (self._spots[id],)).fetchone()
+                    found[id] = Passage.model_validate_json(content)
+            return found
 
     def vectors(self, places: Sequence[int]) -> Vectors | None:
         """The vectors at these places, in that order; None where the index has none."""

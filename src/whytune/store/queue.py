@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, true, update
+from sqlalchemy import Connection, and_, case, func, select, true, update
 
 from whytune.errors import NotFoundError, RefusedError, UsageError
 from whytune.records.review import Opinion, ReviewItem, Turn
@@ -24,6 +24,8 @@ from whytune.store.turns import Turns
 
 LEASE = 15 * 60.0
 """Seconds for which an item is kept for whoever took it."""
+ENOUGH_LEFT = 10
+"""Items that must be left before anybody gets one ahead."""
 BETWEEN = 5.0
 """Seconds between two looks for leases that ran out, while there is something else to hand out."""
 
@@ -105,7 +107,7 @@ class Queues:
             if row.frozen:
                 return None
             if row.token:
-                connection.execute(sql.HOLD, {"k": row.token, "then": now + LEASE})
+                connection.execute(sql.HOLD_MINE, {"q": queue, "p": person, "k": row.token, "then": now + LEASE})
                 return Claim(row.token, queue, row.item, person, row.turn, now + LEASE)
             enough = bool(row.stop and row.counted >= row.stop)
             if again and not enough and (kept := _keep(connection, Claim("", queue, again, person, "again", now + LEASE))):
@@ -124,6 +126,25 @@ class Queues:
             connection.execute(sql.TAKE, {"q": queue, "i": item})
             return _keep(connection, Claim("", queue, item, person, "first", now + LEASE))
 
+    def claim_ahead(self, queue: str, person: str, *, again: str = "") -> Claim | None:
+        """The item after the one this person holds, so that it can be shown at once; None where few are left, and others may want them."""
+        now = self._clock()
+        with self._noting("take an item") as connection:
+            row = _queue(connection, queue)
+            held = [one for one in connection.execute(sql.ALL_HELD, {"q": queue, "p": person}) if one.turn != "settle"]
+            if len(held) > 1:
+                return _held(held[1], person)[0]
+            if not held or row.frozen or (row.stop and row.counted + ENOUGH_LEFT >= row.stop):
+                return None
+            if again and (kept := _keep(connection, Claim("", queue, again, person, "again", now + LEASE + 1))):
+                return kept
+            where = {"q": queue, "p": person, "least": 0}
+            if (connection.scalar(sql.WAITING, where) or 0) < ENOUGH_LEFT:
+                return None
+            item = str(connection.scalar(sql.FOLLOWING, where))
+            connection.execute(sql.TAKE, {"q": queue, "i": item})
+            return _keep(connection, Claim("", queue, item, person, "first", now + LEASE + 1))
+
     def claim_to_settle(self, queue: str, item: str, person: str) -> Claim | None:
         """Take an item to decide it; None where somebody else is at it or has decided."""
         now = self._clock()
@@ -131,8 +152,25 @@ class Queues:
             for row in connection.execute(sql.SETTLING, {"q": queue, "i": item}).all():
                 if row.state == "done" or (row.state == "open" and row.until >= now and row.person != person):
                     return None
-                connection.execute(sql.SET_STATE, {"k": row.token, "s": "gone"})
+                if row.state == "open":  # what somebody passed over stays passed: they are not asked again
+                    connection.execute(sql.SET_STATE, {"k": row.token, "s": "gone"})
             return _keep(connection, Claim("", queue, item, person, "settle", now + LEASE))
+
+    def held(self, queue: str, person: str, *, settle: bool = False) -> Claim | None:
+        """What this person has taken and not answered yet; nothing is taken by looking."""
+        with self._database.reading("read a claim") as connection:
+            row = connection.execute(sql.HELD, {"q": queue, "p": person, "settle": int(settle)}).first()
+            return _held(row, person)[0] if row else None
+
+    def waiting(self, queue: str, person: str) -> int:
+        """How many items there are for this person to judge, what they hold included."""
+        with self._database.reading("read a queue") as connection:
+            row = _queue(connection, queue)
+            if row.frozen:
+                return 0
+            where = {"q": queue, "p": person, "least": int(bool(row.stop and row.counted >= row.stop)), "now": self._clock()}
+            mine = sum(1 for held in connection.execute(sql.ALL_HELD, {"q": queue, "p": person}) if held.turn != "settle")
+            return mine + int(connection.scalar(sql.WAITING, where) or 0) + int(connection.scalar(sql.LATE, where) or 0)
 
     def claim_of(self, token: str) -> Claim:
         """What was taken under that token. Raises NotFoundError."""
@@ -239,6 +277,17 @@ class Queues:
             held = connection.scalar(select(func.count()).select_from(claims).where(first, claims.c.until >= now)) or 0
             late = connection.scalar(select(func.count()).select_from(claims).where(first, claims.c.until < now)) or 0
         return QueueStanding(total, done, free + late, held, given, row.counted, row.stop, bool(row.frozen))
+
+    def judged_of(self, queues: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Of several queues at once: (items with as many opinions as are wanted, items)."""
+        items = sql.items
+        found: dict[str, tuple[int, int]] = {}
+        with self._database.reading("read queues") as connection:
+            for start in range(0, len(queues), 500):
+                query = select(items.c.queue, func.count(), func.sum(case((items.c.given >= items.c.wanted, 1), else_=0)))
+                rows = connection.execute(query.where(items.c.queue.in_(list(queues[start : start + 500]))).group_by(items.c.queue))
+                found |= {row[0]: (int(row[2]), int(row[1])) for row in rows}
+        return found
 
     def blank(self, asked: Sequence[tuple[str, str]]) -> int:
         """Erase what reviewers wrote in their own words about these (queue, item); verdicts and seals stay. Gives how many."""

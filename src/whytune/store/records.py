@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -92,6 +93,30 @@ def listed(connection: Connection, kind_cls: type[R], project: str | None, *, by
             rows.pop(row.id, None)
         rows[row.id] = row
     return [_read(kind_cls, row) for row in rows.values()]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Records of one kind in the order they were first put, and the one that was put last."""
+
+    records: tuple[Record, ...] = ()
+    newest: Record | None = None
+
+
+def gathered(connection: Connection, kinds: Sequence[type[Record]], project: str) -> dict[type[Record], Gathered]:
+    """Every kind with what a project holds of it."""
+    named = {kind.KIND: kind for kind in kinds}
+    query = select(*_COLUMNS).select_from(_JOINED).where(placings.c.project == project, placings.c.kind.in_(sorted(named)), records.c.content != ERASED)
+    rows: dict[str, dict[str, Any]] = {kind: {} for kind in named}
+    last: dict[str, str] = {}
+    for row in connection.execute(query.order_by(placings.c.position)):
+        rows[row.kind][row.id] = row
+        last[row.kind] = row.id
+    found = {}
+    for kind, held in rows.items():
+        read = {id: _read(named[kind], row) for id, row in held.items()}
+        found[named[kind]] = Gathered(tuple(read.values()), read[last[kind]] if kind in last else None)
+    return found
 
 
 def latest(connection: Connection, kind_cls: type[R], project: str) -> R | None:

@@ -28,14 +28,18 @@ from whytune.store import records as record_table
 from whytune.store.accounts import Accounts
 from whytune.store.blobs import Blobs
 from whytune.store.database import Database
+from whytune.store.drafts import Drafts
+from whytune.store.endpoints import Endpoints
 from whytune.store.erasing import Erasing
 from whytune.store.failures import told
 from whytune.store.files import TEMPORARY, sweep
+from whytune.store.jobs import Jobs
 from whytune.store.ledger import Entry, LedgerReport
-from whytune.store.locks import locked
+from whytune.store.locks import check_free, locked
 from whytune.store.packs import Packs
 from whytune.store.passages import Indexes
 from whytune.store.queue import Queues
+from whytune.store.submissions import Submissions
 from whytune.store.traffic import Traffic
 
 R = TypeVar("R", bound=Record)
@@ -63,6 +67,10 @@ class Store:
         self.accounts = Accounts(database)
         self.queues = Queues(database)
         self.traffic = Traffic(database)
+        self.jobs = Jobs(database, folder)
+        self.drafts = Drafts(database)
+        self.endpoints = Endpoints(database)
+        self.submissions = Submissions(database)
         self.erasing = Erasing(database, self._packs, self._blobs, self.passages)
         self.key_file = folder / "keys" / keys.SIGNING
 
@@ -82,6 +90,7 @@ class Store:
         self.passages.close()
         self.traffic.close()
         self.queues.close()
+        self.jobs.close()
         self._database.close()
 
     def __enter__(self) -> Store:
@@ -106,6 +115,11 @@ class Store:
         """All records of a kind, of one project or of all, in the order they were first put."""
         with self._database.reading("list records") as connection:
             return record_table.listed(connection, kind_cls, project)
+
+    def gather(self, kinds: Sequence[type[Record]], project: str) -> dict[type[Record], record_table.Gathered]:
+        """All of a project's records of these kinds, in one view: what a page needs, read once."""
+        with self._database.reading("read a project's records") as connection:
+            return record_table.gathered(connection, kinds, project)
 
     def standing(self, kind_cls: type[R], project: str | None = None) -> builtins.list[R]:
         """As `list`, in the order they were last put: where two speak of one name, the later stands, though it be put again."""
@@ -136,9 +150,8 @@ class Store:
         with self._database.writing("write to the ledger") as connection:
             return tuple(ledger.append(connection, entries))
 
-    def events(self, project: str | None = None) -> Iterator[Event]:
-        """Events, oldest first, of one project or of all. Raises TamperedError at the first that was changed."""
-        after = 0
+    def events(self, project: str | None = None, after: int = 0) -> Iterator[Event]:
+        """Events after a number, oldest first, of one project or of all. Raises TamperedError at the first that was changed."""
         while True:
             with self._database.reading("read the ledger") as connection:
                 page = ledger.page(connection, project, after)
@@ -225,9 +238,13 @@ class Store:
 
     # The whole
 
-    def lock(self, project: str) -> AbstractContextManager[None]:
-        """Be the one process that works on a project. Raises LockedError naming the other; dies with the process."""
-        return locked(self.folder / "locks", project)
+    def lock(self, project: str, wait: float = 0.0) -> AbstractContextManager[None]:
+        """Be the one process that works on a project. Raises LockedError after `wait` seconds naming the other; dies with the process."""
+        return locked(self.folder / "locks", project, wait=wait)
+
+    def check_unlocked(self, project: str) -> None:
+        """Raise LockedError where a process works on a project; takes the lock from nobody."""
+        check_free(self.folder / "locks", project)
 
     def disk_use(self) -> dict[str, int]:
         """Bytes by what they hold: database, packs, blobs, folders, indexes, temporary."""

@@ -9,19 +9,23 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Float,
     Index,
     Integer,
     String,
     Table,
     Text,
+    case,
+    func,
     insert,
+    or_,
     select,
     update,
 )
@@ -34,6 +38,8 @@ from whytune.store.database import Database
 from whytune.store.tables import metadata
 
 ERASED = ""
+GOOD = ("stop", "length")
+"""Outcomes of an answer that was given."""
 PORTION = 500
 """Ids in one statement: databases limit the number of parameters."""
 
@@ -112,6 +118,27 @@ class ErasedTraffic:
     responses: tuple[str, ...]
     feedback: tuple[str, ...]
     releases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FeedbackWanted:
+    """Which feedback: of this project, in this state, with these words in one of its texts; empty: any. without: never of these projects."""
+
+    project: str = ""
+    state: str = ""
+    words: str = ""
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What one release answered in a while. failed: errors, timeouts and questions given up; last: when it answered last."""
+
+    requests: int
+    failed: int
+    tokens: int
+    mean_seconds: float
+    last: str
 
 
 class Traffic:
@@ -216,13 +243,42 @@ class Traffic:
             raise NotFoundError(f"There is no feedback {id!r}", next="whytune feedback list")
         return _feedback(row)
 
-    def inbox(self, state: str = "", limit: int = 1000) -> list[Feedback]:
-        """Oldest first; of one state or of all."""
+    def inbox(self, state: str = "", limit: int = 1000, *, without: Sequence[str] = ()) -> list[Feedback]:
+        """Oldest first; of one state or of all. without: projects whose feedback is left out."""
         query = select(feedback).order_by(feedback.c.position).limit(limit)
+        if without:
+            query = query.where(feedback.c.response.not_in(select(responses.c.id).where(responses.c.project.in_(without))))
         if state:
             query = query.where(feedback.c.state == state)
         with self._database.reading("read the inbox") as connection:
             return [_feedback(row) for row in connection.execute(query)]
+
+    def looked_through(self, wanted: FeedbackWanted, offset: int, limit: int) -> tuple[list[tuple[Feedback, Response]], int]:
+        """Feedback of some projects, newest first, each with the answer it is about, and how many there are in all."""
+        joined = feedback.join(responses, responses.c.id == feedback.c.response)
+        fits = _fits(wanted)
+        about = [column.label(f"about_{column.name}") for column in responses.c if column.name != "exchange"]
+        query = select(*feedback.c, *about, (responses.c.exchange != ERASED).label("about_kept")).select_from(joined).where(*fits)
+        with self._database.reading("read the inbox") as connection:
+            total = connection.scalar(select(func.count()).select_from(joined).where(*fits)) or 0
+            rows = connection.execute(query.order_by(feedback.c.position.desc()).limit(limit).offset(offset)).all()
+        return [(_feedback(row), _about(row)) for row in rows], total
+
+    def feedback_states(self, wanted: FeedbackWanted) -> dict[str, int]:
+        """How many pieces of feedback are in each state, whatever state is wanted."""
+        joined = feedback.join(responses, responses.c.id == feedback.c.response)
+        query = select(feedback.c.state, func.count()).select_from(joined).where(*_fits(replace(wanted, state=""))).group_by(feedback.c.state)
+        with self._database.reading("count the inbox") as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def answered(self, since: str) -> dict[str, Answered]:
+        """What each release answered since a time."""
+        columns = responses.c
+        bad = func.sum(case((columns.outcome.in_(GOOD), 0), else_=1))
+        query = select(columns.release, func.count(), bad, func.sum(columns.tokens_in + columns.tokens_out), func.avg(columns.seconds), func.max(columns.when))
+        with self._database.reading("count what was answered") as connection:
+            rows = connection.execute(query.where(columns.when >= since).group_by(columns.release)).all()
+        return {row[0]: Answered(*row[1:]) for row in rows}
 
     def settle(self, changed: Sequence[Feedback]) -> None:
         """Write down how far these got: state, by, reason, proposal."""
@@ -230,6 +286,17 @@ class Traffic:
             for item in changed:
                 fields = item.model_dump(include={"state", "by", "reason", "proposal"})
                 connection.execute(update(feedback).where(feedback.c.id == item.id).values(**fields))
+
+    def tally(self) -> list[tuple[str, str, int, str]]:
+        """(project, state, pieces of feedback, when the oldest of them came); what was erased is not counted."""
+        query = (
+            select(responses.c.project, feedback.c.state, func.count(), func.min(feedback.c.when))
+            .select_from(feedback.join(responses, feedback.c.response == responses.c.id))
+            .where(~feedback.c.erased)
+            .group_by(responses.c.project, feedback.c.state)
+        )
+        with self._database.reading("count feedback") as connection:
+            return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
 
     # Erasure
 
@@ -291,4 +358,20 @@ def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _feedback(row: Any) -> Feedback:
-    return Feedback(**{name: value for name, value in row._mapping.items() if name != "position"})
+    return Feedback(**{name: value for name, value in row._mapping.items() if name in Feedback.model_fields})
+
+
+def _about(row: Any) -> Response:
+    return Response(**{name.removeprefix("about_"): value for name, value in row._mapping.items() if name.startswith("about_")})
+
+
+def _fits(wanted: FeedbackWanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [responses.c.project.not_in(wanted.without)] if wanted.without else []
+    if wanted.project:
+        found.append(responses.c.project == wanted.project)
+    if wanted.state:
+        found.append(feedback.c.state == wanted.state)
+    for word in wanted.words.split():
+        named = (feedback.c.id, feedback.c.consumer, feedback.c.correction, feedback.c.comment, feedback.c.question)
+        found.append(or_(*(column.icontains(word, autoescape=True) for column in named)))
+    return found

@@ -36,6 +36,8 @@ class TrainingPlan:
     save_every: float = SAVE_EVERY_SECONDS
     processes: int = 1
     """How many work on each batch together; more than one are started by `torchrun`. It decides the weights' last bits."""
+    ending: Path | None = None
+    """A file: once it is there, the run ends at the next step with the best weights so far. Not part of what the run is."""
 
     def fingerprint(self, train: Sequence[Example], dev: Sequence[Example]) -> str:
         """The same for the same model, recipe, prompt, rows, passages and libraries: only then may a run be resumed."""
@@ -116,6 +118,7 @@ class Trained:
     """`shared`: what all rows of a batch begin with is computed once; `gathered`: each row whole; `plain`: full logits."""
     best_step: int
     steps: int
+    """Made; fewer than planned where somebody ended the run early."""
     first_dev_loss: float
     """Before the first step."""
     curve: tuple[Checkpoint, ...]
@@ -128,6 +131,13 @@ class Trained:
     versions: dict[str, str]
     resumed: int
     """How many times the run was taken up again."""
+    planned_steps: int = 0
+    """Of the whole schedule."""
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether somebody ended it before the schedule was through."""
+        return self.steps < self.planned_steps
 
 
 def versions() -> dict[str, str]:

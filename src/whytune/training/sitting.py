@@ -1,7 +1,8 @@
 """One sitting of a run: from the last checkpoint to the end, or to a signal; then the best weights and their proofs.
 
 Everything was read and proven before. It looks at dev at the planned steps, saves in between, and leaves on SIGINT or
-SIGTERM with a checkpoint. Example: `sit(run, progress).best_step`.
+SIGTERM with a checkpoint. Where somebody asks it to end and keep the best (the plan's `ending` file), it looks at dev once
+more and finishes with the best weights so far, proven as always. Example: `sit(run, progress).best_step`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 from whytune.answering.backends.models import Loaded
 from whytune.answering.backends.protocol import Backend
 from whytune.errors import StoppedError, TrainingError
-from whytune.jobs.progress import Progress
+from whytune.jobs.progress import Progress, draw
 from whytune.records.candidate import Checkpoint
 from whytune.training.batches import looks, schedule
 from whytune.training.journal import Choices, Journal, StepLine
@@ -84,11 +85,12 @@ def sit(run: TrainingRun, progress: Progress) -> Trained:
     progress.phase("training", len(steps), "steps")
     if run.journal.done_steps:
         progress.advance(run.journal.done_steps)
+        _draw_again(run, len(steps), progress)
     if run.journal.done_steps < len(steps):
         with _signals() as asked:
-            _train(run, steps, progress, asked)
+            enough = _train(run, steps, progress, asked)
         run.ranks.wait()
-        if run.journal.done_steps < len(steps):
+        if run.journal.done_steps < len(steps) and not enough:
             raise StoppedError(
                 f"Training was stopped after step {run.journal.done_steps} of {len(steps)}; nothing is lost",
                 where=str(run.plan.folder),
@@ -116,6 +118,8 @@ def sit(run: TrainingRun, progress: Progress) -> Trained:
     progress.advance()
     proofs = (*run.proofs, moved, reload)
     trained = _result(run, steps, folder=folder, best_step=best.step, proofs=proofs, memory=peak_memory())
+    # From here on the run is complete, also where it was ended early: asked again, it gives these weights, which are what
+    # was proven, and trains no further. What counts as evidence is measured on weights by their digest, not on a recipe.
     run.journal.finish(_plain(trained))
     run.ranks.wait()
     return trained
@@ -140,13 +144,15 @@ def told(folder: Path, facts: dict[str, Any]) -> Trained:
 
 def _train(
     run: TrainingRun, steps: list[tuple[int, ...]], progress: Progress, asked: threading.Event
-) -> None:
+) -> bool:
+    """Train to the end, or until asked to stop. True where somebody has enough and wants the best kept."""
     from whytune.training.trl_seam import Seam, SeamRun, pad_of
 
     journal, choices, recipe, ranks = run.journal, run.choices, run.plan.recipe, run.ranks
     planned = looks(len(steps), recipe.checkpoints)
     spent, began = journal.seconds, time.monotonic()
     saved = [began]
+    enough = [False]
     pad = pad_of(run.loaded.tokenizer)
     path: Any = choices.loss_path
 
@@ -154,20 +160,25 @@ def _train(
         return spent + time.monotonic() - began
 
     def on_loss(step: int, value: float, trained: int) -> None:
-        journal.step(StepLine(step, value, trained, clock()))
+        line = StepLine(step, value, trained, clock())
+        journal.step(line)
+        _draw_step(line, len(steps), progress)
         progress.advance(1, f"loss {value:.3f}")
 
     def after_step(step: int) -> tuple[bool, bool]:
         late = ranks.first and time.monotonic() - saved[0] >= run.plan.save_every
-        stop, late = ranks.any(asked.is_set(), late)
-        due = step in planned
+        ended = ranks.first and run.plan.ending is not None and run.plan.ending.exists()
+        stop, late, enough[0] = ranks.any(asked.is_set(), late, ended)
+        # These weights may be the best there are: before the end dev says whether they are.
+        due = step in planned or enough[0]
         if due and ranks.first:
             with _same_chance():
                 journal.look(_look(run, step, step / len(steps) * recipe.epochs, pad, clock))
             last = journal.looks[-1]
+            _draw_look(last, progress)
             metric = "" if last.dev_metric is None else f", metric {last.dev_metric:.3f}"
             progress.advance(0, f"dev loss {last.dev_loss:.3f}{metric}")
-        return due or stop or late, stop
+        return due or stop or late, stop or enough[0]
 
     def after_save(folder: Path) -> None:
         journal.keep(folder)
@@ -191,6 +202,26 @@ def _train(
         ),
     )
     seam.train(journal.checkpoint)
+    return enough[0]
+
+
+def _draw_again(run: TrainingRun, steps: int, progress: Progress) -> None:
+    """What earlier sittings drew, for who follows this one."""
+    for line in run.journal.steps:
+        _draw_step(line, steps, progress)
+    for look in run.journal.looks:
+        _draw_look(look, progress)
+
+
+def _draw_step(line: StepLine, steps: int, progress: Progress) -> None:
+    draw(progress, step=line.step, loss=round(line.loss, 5), seconds=round(line.seconds, 3), total=steps)
+
+
+def _draw_look(look: Checkpoint, progress: Progress) -> None:
+    draw(
+        progress, step=look.step, dev_loss=look.dev_loss, dev_metric=look.dev_metric, train_loss=look.train_loss,
+        epoch=look.epoch, seconds=look.seconds,
+    )  # fmt: skip
 
 
 def _look(run: TrainingRun, step: int, epoch: float, pad: int, clock: Callable[[], float]) -> Checkpoint:
@@ -241,7 +272,8 @@ def _result(
     proofs: tuple[Proof, ...],
     memory: int,
 ) -> Trained:
-    shown = [run.ready.rows[number] for step in steps for number in step]
+    made = max(run.journal.done_steps, best_step)
+    shown = [run.ready.rows[number] for step in steps[:made] for number in step]
     choices = run.choices
     return Trained(
         adapter_folder=folder,
@@ -255,7 +287,8 @@ def _result(
         threads=choices.threads,
         loss_path=choices.loss_path,
         best_step=best_step,
-        steps=len(steps),
+        steps=made,
+        planned_steps=len(steps),
         first_dev_loss=choices.first_dev_loss,
         curve=tuple(run.journal.looks),
         proofs=proofs,

@@ -8,29 +8,57 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from whytune.errors import NotAllowedError, WhytuneError
-from whytune.web import errors
+from whytune.web import failing, files, openapi
 from whytune.web.auth import PersonDoor, is_loopback
+from whytune.web.pages import (
+    compare,
+    decide,
+    entrance,
+    flowchart,
+    help,
+    new,
+    overview,
+    profile,
+    registry,
+    system,
+    team,
+)
+from whytune.web.pages import data as data_pages
+from whytune.web.pages import feedback as feedback_pages
+from whytune.web.pages import live as live_pages
+from whytune.web.pages import models as model_pages
+from whytune.web.pages import responsible as responsible_pages
+from whytune.web.pages import review as review_pages
+from whytune.web.pages import runs as run_pages
 from whytune.web.routes import data, events, people, projects, release, responsible, review, session, teams
 from whytune.workspace.workspace import Workspace
 
-NOUNS = (session, projects, data, people, teams, events, review, responsible, release)
+NOUNS = (session, new, projects, data, people, teams, events, review, responsible, release)
 """The files of routes; each holds `routes`."""
+PAGES: tuple[Any, ...] = (overview, flowchart, entrance, profile, system, team, data_pages, compare, decide, help, openapi, review_pages, run_pages, responsible_pages, registry, live_pages, feedback_pages, model_pages)
+"""The files of pages; each holds `routes` too."""
+
+
+def make_routes() -> list[Route]:
+    """Every address there is."""
+    return [Route("/healthz", _healthy), *files.routes, *(one for noun in (*NOUNS, *PAGES) for one in noun.routes)]
 
 
 def make_app(workspace_root: Path | str = ".", *, behind_proxy: bool = False) -> Starlette:
     """The application for the workspace at or above this folder. It holds the store open as long as it lives."""
     workspace = Workspace.open(workspace_root)
-    routes = [Route("/healthz", _healthy), *(one for noun in NOUNS for one in noun.routes)]
 
     @asynccontextmanager
     async def open_while_serving(_: Starlette) -> AsyncIterator[None]:
@@ -38,21 +66,28 @@ def make_app(workspace_root: Path | str = ".", *, behind_proxy: bool = False) ->
         workspace.store.close()
 
     return Starlette(
-        routes=routes,
+        routes=make_routes(),
         lifespan=open_while_serving,
-        middleware=[Middleware(PersonDoor, workspace=workspace, behind_proxy=behind_proxy)],
-        exception_handlers={WhytuneError: errors.on_whytune_error, HTTPException: errors.on_http_error, Exception: errors.on_fault},
+        middleware=[Middleware(GZipMiddleware, minimum_size=1000), Middleware(PersonDoor, workspace=workspace, behind_proxy=behind_proxy)],
+        exception_handlers={WhytuneError: failing.on_whytune_error, HTTPException: failing.on_http_error, Exception: failing.on_fault},
     )
 
 
 def run(workspace_root: Path | str, host: str, port: int, *, behind_proxy: bool = False) -> None:
     """Serve until interrupted. Raises NotAllowedError for an address that others can reach, unless behind a proxy."""
+    check_address(host, behind_proxy=behind_proxy)
+    app = make_app(workspace_root, behind_proxy=behind_proxy)
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=3)
+
+
+def check_address(host: str, *, behind_proxy: bool, alone: bool = False) -> None:
+    """Raise NotAllowedError where others could come in without TLS or without signing in."""
     if not behind_proxy and not is_loopback(host):
         raise NotAllowedError(
             f"{host} can be reached from elsewhere, and this speaks no TLS", next="whytune web --host 127.0.0.1, or --behind-proxy with people and a proxy that ends TLS"
         )
-    app = make_app(workspace_root, behind_proxy=behind_proxy)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False, proxy_headers=False)
+    if behind_proxy and alone:
+        raise NotAllowedError("Through a proxy others come in, and alone means that nobody signs in", next="whytune web --behind-proxy, without --alone")
 
 
 async def _healthy(_: Request) -> JSONResponse:

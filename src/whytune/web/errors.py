@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
 from whytune.errors import (
     DataError,
@@ -49,22 +47,3 @@ def said(error: WhytuneError, status: int = 0) -> JSONResponse:
     status = status or status_of(error)
     headers = {"WWW-Authenticate": 'Bearer realm="whytune"'} if status == 401 else None
     return JSONResponse(error_body(error), status, headers)
-
-
-async def on_whytune_error(_: Request, error: Exception) -> Response:
-    """Handler for every error of the tree."""
-    assert isinstance(error, WhytuneError)  # registered for this class alone
-    return said(error)
-
-
-async def on_http_error(request: Request, error: Exception) -> Response:
-    """Handler for what the router refuses: no such address, no such method."""
-    assert isinstance(error, HTTPException)  # registered for this class alone
-    body = {"code": CODES.get(error.status_code, "failed"), "what": str(error.detail), "where": request.url.path, "problems": [], "next": HELP}
-    return JSONResponse(body, error.status_code, dict(error.headers or {}))
-
-
-async def on_fault(request: Request, _: Exception) -> Response:
-    """Handler for a fault of ours. The server's own log has the trace; the reader learns no more than that."""
-    body = {"code": "failed", "what": "Something went wrong inside", "where": request.url.path, "problems": [], "next": "look into the server's log, then report it"}
-    return JSONResponse(body, 500)

@@ -22,6 +22,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from whytune.errors import NotFoundError, UsageError
+from whytune.web import acts
+from whytune.web.auth import csrf_proven
+from whytune.web.forms import Unreadable, UploadedFile, from_form
+from whytune.workspace import privacy
 from whytune.workspace.project import Project
 from whytune.workspace.workspace import Workspace
 
@@ -38,6 +42,9 @@ class WebRequest:
     query: Mapping[str, str]
     body: Mapping[str, Any]
     request: Request
+    files: Mapping[str, UploadedFile] = dataclasses.field(default_factory=dict)
+    form: bool = False
+    """Whether the body came from a form: everything in it is text then, and lists of text."""
 
     @property
     def project(self) -> Project:
@@ -48,13 +55,17 @@ class WebRequest:
         """The fields of the body, each of its kind; every mistake at once. A field that may be missing has a name that ends in `_`."""
         problems, found = [], []
         known = {name.removesuffix("_") for name in kinds}
-        problems += [f"{name}: not a field here; there are: {', '.join(sorted(known))}" for name in self.body if name not in known]
+        problems += [f"{name}: not a field here; there are: {', '.join(sorted(known))}" for name in self.body if (name.partition(".")[0] if self.form else name) not in known]
         for name, kind in kinds.items():
             key = name.removesuffix("_")
-            value = self.body.get(key)
+            value = from_form(self.body, key, kind) if self.form else self.body.get(key)
             if value is None:
                 if key == name:
                     problems.append(f"{key}: missing")
+                found.append(kind())
+                continue
+            if isinstance(value, Unreadable):
+                problems.append(f"{key}: {value.why}")
                 found.append(kind())
                 continue
             right = isinstance(value, (int, float)) and not isinstance(value, bool) if kind is float else type(value) is kind
@@ -69,21 +80,35 @@ class WebRequest:
 def project_named(workspace: Workspace, name: str) -> Project:
     """A project by its name. Raises NotFoundError."""
     found = workspace.projects()
-    chosen = next((project for project in found if project.name == name), None)
-    if chosen is None:
-        raise NotFoundError(f"There is no project {name!r}", where=f"there are: {', '.join(p.name for p in found) or 'none yet'}", next="GET /api/v1/projects")
+    names = [privacy.of(project.folder).key for project in found]  # of a broken file too: the others stay reachable
+    if name not in names:
+        raise NotFoundError(f"There is no project {name!r}", where=f"there are: {', '.join(names) or 'none yet'}", next="GET /api/v1/projects")
+    chosen = found[names.index(name)]
     return chosen
+
+
+class Address(Route):
+    """A route that remembers what it stands for: the function behind it, and whether it speaks json, html or takes a form."""
+
+    def __init__(self, method: str, path: str, endpoint: Callable[[Request], Any], *, function: Callable[..., Any], face: str, status: int = 200) -> None:
+        super().__init__(path, endpoint, methods=[method], name=f"{method} {path}")
+        self.function = function
+        self.face = face
+        self.status = status
 
 
 def route(method: str, path: str, function: Callable[[WebRequest], Any], status: int = 200) -> Route:
     """An address. What the function gives becomes JSON, unless it is a Response already."""
 
+    guarded = acts.guard(f"{method} {path}", function)
+
     async def endpoint(request: Request) -> Response:
+        csrf_proven(request)
         ask = WebRequest(request.state.workspace, request.path_params, request.query_params, await _body(request), request)
-        given = await run_in_threadpool(function, ask)
+        given = await run_in_threadpool(guarded, ask)
         return given if isinstance(given, Response) else JSONResponse(plain(given), status)
 
-    return Route(path, endpoint, methods=[method], name=f"{method} {path}")
+    return Address(method, path, endpoint, function=function, face="json", status=status)
 
 
 def plain(value: Any) -> Any:

@@ -8,7 +8,8 @@ Each signature binds to the digests it was given for. A no becomes parent of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
@@ -21,16 +22,24 @@ from whytune.records.choice import Forgetting
 from whytune.records.data import Dataset, Validation
 from whytune.records.evidence import Look, Measure, Protocol, Trial
 from whytune.records.proposal import DatasetApproval
+from whytune.records.record import canonical_json, digest
 from whytune.records.release import Acceptance, Approval, Policy, Release
 from whytune.records.responsible import ResponsibleReport, Waiver
 from whytune.records.review import HumanEvaluation, RowReview
 from whytune.workspace import duties, policies, releasing, roles
+from whytune.workspace.case_memory import MEMORY
 from whytune.workspace.creating import examples_of
 
 if TYPE_CHECKING:
     from whytune.workspace.project import Project
 
 CHAMPION = "champion"
+PATIENCE = 20.0
+"""Seconds that a signature waits for another one that is being given."""
+
+
+class ChangedError(RefusedError):
+    """What somebody read before they decided is not what is there now."""
 
 
 def candidate_of(project: Project, arm: str = "") -> Candidate:
@@ -67,25 +76,46 @@ def case_for(project: Project, arm: str = "", *, policy: Policy | None = None, t
     return replace(held, against_live=_against_live(project, held), live=_live(project), barred=_barred(project, held))
 
 
-def sign(project: Project, role: str, says: Literal["approve", "reject"], reason: str, arm: str = "") -> Approval:
-    """One person's signature under one role, on what is there now. Raises NotAllowedError with every reason and who may."""
+def seen_by_signer(case: Plea, weighed: Weighed) -> str:
+    """What stands for everything a signer signs: candidate, data, policy, decision, rule and evidence. Signatures are no part of it."""
+    return _digest([*subject_of(case), case.policy.id, case.decision.id if case.decision else "", case.rule.id, *sorted(weighed.evidence)])
+
+
+def seen_by_owner(made: Acceptance) -> str:
+    """What stands for everything that a yes or no is decided on: all that a signer sees, the signatures and every objection."""
+    against = [part for each in made.objections for part in (each.code, each.about, each.sentence)]
+    return _digest([made.candidate, made.dataset, made.policy, made.decision, *sorted(made.evidence), "", *sorted(made.approvals), "", *against])
+
+
+def sign(project: Project, role: str, says: Literal["approve", "reject"], reason: str, arm: str = "", seen: str = "") -> Approval:
+    """One person's signature under one role, on what is there now. Raises NotAllowedError with every reason and who may.
+
+    seen: `seen_by_signer` of what they read; where something else is there by now, ChangedError is raised and nothing signed.
+    """
     roles.check_roles((role,))
     if role not in roles.ACTS["approval.signed"]:
         raise UsageError(f"{role} does not sign", next=f"choose one of: {', '.join(roles.ACTS['approval.signed'])}")
     if not reason.strip():
         raise UsageError("A signature needs a reason: what was looked at, and what speaks for it", next=f'whytune sign {project.name} --role {role} --reason "..."')
+    # One signature of a project at a time: who is second is judged knowing the first, and each has a number of its own.
+    with _alone_at(project):
+        return _sign(project, role, says, reason, arm, seen)
+
+
+def _sign(project: Project, role: str, says: Literal["approve", "reject"], reason: str, arm: str, seen: str) -> Approval:
     case = case_for(project, arm)
     weighed = gate.evidence(case)
+    _check_seen(project, seen, seen_by_signer(case, weighed))
     if says == "approve" and weighed.objections:
         raise RefusedError(
             f"There is nothing to approve yet: {len(weighed.objections)} reasons stand against {case.candidate.arm} before any signature",
             problems=[_told(objection.sentence, objection.next) for objection in weighed.objections], next=f"whytune accept {project.name} --dry-run",
         )  # fmt: skip
     person = project.workspace.person
-    signed = [given for given in _standing(case, weighed) if given.says == "approve" and (given.person, given.role) != (person.name, role)]
-    duties.check_signature(project.workspace, project, person, role, _subject(case), signed, policy_solo=case.policy.solo)
+    signed = [given for given in standing_of(case, weighed) if given.says == "approve" and (given.person, given.role) != (person.name, role)]
+    duties.check_signature(project.workspace, project, person, role, subject_of(case), signed, policy_solo=case.policy.solo)
     known = project.records(Approval)
-    with project.act("approval.signed", read=[*_subject(case), case.policy.id, *weighed.evidence]) as act:
+    with project.act("approval.signed", read=[*subject_of(case), case.policy.id, *weighed.evidence]) as act:
         act.facts.update(role=role, says=says, arm=case.candidate.arm)
         return act.write(
             Approval(
@@ -114,9 +144,22 @@ def judge(project: Project, arm: str = "", *, today: date | None = None) -> Acce
     return made.model_copy(update={"number": len(known) + 1})
 
 
-def accept(project: Project, arm: str = "") -> Acceptance:
-    """Decide and write it down, once for the same evidence and signatures."""
+def accept(project: Project, arm: str = "", seen: str = "") -> Acceptance:
+    """Decide and write it down, once for the same evidence and signatures. seen: `seen_by_owner` of what was read, as in `sign`."""
+    with _alone_at(project):
+        return _accept(project, arm, seen)
+
+
+def send_back(project: Project, reason: str, arm: str = "", seen: str = "") -> Acceptance:
+    """The business owner's own no: a rejection with its reason, and the decision that says what the next version is to mend."""
+    roles.check(project.workspace.person, "acceptance.decided")
+    sign(project, "business_owner", "reject", reason, arm, seen)
+    return accept(project, arm)
+
+
+def _accept(project: Project, arm: str, seen: str) -> Acceptance:
     made = judge(project, arm)
+    _check_seen(project, seen, seen_by_owner(made))
     known = project.workspace.store.latest(Acceptance, project.key)
     if known is not None and known.id == made.id:
         roles.check(project.workspace.person, "acceptance.decided")
@@ -136,20 +179,46 @@ def asked(project: Project, arm: str = "") -> dict[str, list[str]]:
     """For each role that must sign and has not: who may."""
     case = case_for(project, arm)
     weighed = gate.evidence(case)
-    standing = [given for given in _standing(case, weighed) if given.says == "approve" and given.id not in case.barred]
+    standing = [given for given in standing_of(case, weighed) if given.says == "approve" and given.id not in case.barred]
     open_yet = [role for role in case.policy.signatures if role not in {given.role for given in standing}]
     if not project.workspace.people():
         return {role: [project.workspace.person.name] if case.policy.solo else [] for role in open_yet}
-    return {role: duties.who_may(project.workspace, project, role, _subject(case), standing) for role in open_yet}
+    item = duties.item_of(project.workspace, subject_of(case))
+    return {role: item.who_may(role, standing) for role in open_yet}
+
+
+def subject_of(case: Plea) -> list[str]:
+    """What a signer must have had no part in."""
+    return [case.candidate.id, case.dataset.id, *([case.candidate.adapter] if case.candidate.adapter else [])]
+
+
+def standing_of(case: Plea, weighed: Weighed) -> list[Approval]:
+    """The last word of each person in each role on what is there now."""
+    current = set(weighed.evidence)
+    last = {(given.role, given.person): given for given in _fitting(case) if current <= set(given.subject)}
+    return list(last.values())
+
+
+@contextmanager
+def _alone_at(project: Project) -> Iterator[None]:
+    with project.workspace.store.lock(f"signatures of {project.key}", wait=PATIENCE):
+        yield
+
+
+def _check_seen(project: Project, seen: str, now: str) -> None:
+    if seen and seen != now:
+        raise ChangedError(
+            f"What you read about {project.name} has changed since: there is other evidence, another policy or another decision by now",
+            where="nothing was signed or decided", next=f"read it again, then decide: whytune accept {project.name} --dry-run",
+        )  # fmt: skip
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return digest(canonical_json(list(parts)))
 
 
 def _told(sentence: str, next: str) -> str:
     return f"{sentence} ({next})" if next else sentence
-
-
-def _subject(case: Plea) -> list[str]:
-    """What a signer must have had no part in."""
-    return [case.candidate.id, case.dataset.id, *([case.candidate.adapter] if case.candidate.adapter else [])]
 
 
 def _fitting(case: Plea) -> list[Approval]:
@@ -157,18 +226,14 @@ def _fitting(case: Plea) -> list[Approval]:
     return [given for given in case.approvals if (given.candidate, given.dataset, given.policy) == wanted]
 
 
-def _standing(case: Plea, weighed: Weighed) -> list[Approval]:
-    """The last word of each person in each role on what is there now."""
-    current = set(weighed.evidence)
-    last = {(given.role, given.person): given for given in _fitting(case) if current <= set(given.subject)}
-    return list(last.values())
-
-
 def _barred(project: Project, case: Plea) -> dict[str, str]:
     """Signatures that the duties do not let count as things are now: roles change after a signature too."""
     found: dict[str, str] = {}
     last = {(given.role, given.person): given for given in _fitting(case) if given.says == "approve"}
+    if not last:
+        return found
     people = {person.name: person for person in project.workspace.people()}
+    item = duties.item_of(project.workspace, subject_of(case))
     for given in last.values():
         person = people.get(given.person) if people else roles.solo(given.person)
         if person is None:
@@ -176,7 +241,7 @@ def _barred(project: Project, case: Plea) -> dict[str, str]:
             continue
         others = [other for other in last.values() if other.id != given.id and other.number < given.number]
         try:
-            duties.check_signature(project.workspace, project, person, given.role, _subject(case), others, policy_solo=case.policy.solo)
+            duties.check_on(item, project, person, given.role, others, policy_solo=case.policy.solo)
         except NotAllowedError as error:
             found[given.id] = "; ".join(error.problems) or error.what
     return found
@@ -219,11 +284,15 @@ def _to_mend(project: Project, case: Plea) -> tuple[str, mending.ToMend]:
     chosen: Sequence[Trial] = own or best
     if not chosen:
         return "", mending.ToMend((), ())
-    scores = {row["item"]: float(row["value"]) for row in project.workspace.store.read_pack(chosen[-1].scores)}
-    answers = mending.DevAnswers(
-        rows=examples_of(project, case.dataset, "dev"), scores=scores, train=case.dataset.counts.get("train", 0), labelled=bool(case.dataset.labels)
-    )
-    return chosen[-1].arm, mending.to_mend(answers, case.rule)
+    trial, made, store = chosen[-1], case.dataset, project.workspace.store
+
+    def make() -> mending.ToMend:
+        scores = {row["item"]: float(row["value"]) for row in store.read_pack(trial.scores)}
+        answers = mending.DevAnswers(rows=examples_of(project, made, "dev"), scores=scores, train=made.counts.get("train", 0), labelled=bool(made.labels))
+        return mending.to_mend(answers, case.rule)
+
+    # A page shows it each time it is opened; it is the same until a row is erased.
+    return trial.arm, MEMORY.held(store, ("mend", trial.id, case.rule.id), (made.rows, trial.scores), make)
 
 
 def _fallbacks(project: Project, candidate: Candidate) -> list[Fallback]:

@@ -7,14 +7,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from whytune.errors import NotFoundError, RefusedError, UsageError
 from whytune.records.release import Acceptance, AliasMove, Approval, Release
-from whytune.workspace import releasing
+from whytune.workspace import privacy, releasing
 
 if TYPE_CHECKING:
     from whytune.workspace.workspace import Workspace
@@ -37,7 +39,10 @@ def set_alias(workspace: Workspace, name: str, release: Release, reason: str = "
     """From now on the name stands for this release. Refused where it is retired, tampered with, or its waivers have ended."""
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} cannot be an alias", next="use letters, digits, dots and dashes, as in champion or support/champion")
-    moves = releasing.moves_of(workspace, name)
+    privacy.check(workspace, release.project)
+    moves = releasing.moves_of(workspace.whole(), name)
+    if moves and not releasing.moves_of(workspace, name):
+        raise RefusedError(f"The alias {name!r} is taken", next=f"whytune alias set {release.project}/{name} {release.project}/{release.number}")
     before = moves[-1].release if moves else ""
     if before == release.id:
         return moves[-1]
@@ -89,14 +94,17 @@ def history(workspace: Workspace, name: str) -> list[Step]:
     if not moves:
         raise NotFoundError(f"There is no alias {name!r}", where=f"aliases: {', '.join(sorted(releasing.aliases(workspace))) or 'none yet'}", next="whytune alias set NAME RELEASE")
     found = []
-    for event in workspace.store.events():
+    releases, approvals = functools.cache(partial(workspace.store.get, Release)), functools.cache(partial(workspace.store.get, Approval))
+    # Every release of one name is of one project, so its part of the ledger holds every move.
+    first = next(iter(moves.values()))
+    for event in workspace.store.events(workspace.store.get(Release, first.release or first.before).project):
         if event.act != "alias.set":
             continue
         for id in event.wrote:
             if id in moves:
                 move = moves[id]
-                release = workspace.store.get(Release, move.release) if move.release else None
-                signed = tuple(workspace.store.get(Approval, each) for each in release.manifest.approvals) if release else ()
+                release = releases(move.release) if move.release else None
+                signed = tuple(approvals(each) for each in release.manifest.approvals) if release else ()
                 found.append(Step(move, event.when, event.person, release, signed))
     return found
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from whytune.errors import NotFoundError, StoreError, TamperedError, UsageError
+from whytune.errors import NotAllowedError, NotFoundError, StoreError, TamperedError, UsageError
 from whytune.records.erasure import Erasure
 from whytune.records.ledger import Event, LedgerCheckpoint
 from whytune.records.record import canonical_json
@@ -136,6 +136,8 @@ def export(workspace: Workspace, out: Path) -> int:
     """Write every event as one line of JSON, `{"id": ..., "event": {...}}`, for who has no whytune; gives their number."""
     from whytune.workspace.writing import write_whole
 
+    if workspace.hidden:
+        raise NotAllowedError("The ledger speaks of private projects that you do not see, and only whole can it be proven", next="ask an auditor for it")
     events: list[Event] = workspace.events()
     lines = [canonical_json({"id": event.id, "event": event.model_dump(mode="json")}) for event in events]
     write_whole(out, "".join(f"{line}\n" for line in lines))

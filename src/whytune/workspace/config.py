@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import time
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -97,6 +98,14 @@ class RetrievalSection(Value):
     access: tuple[str, ...] = ()
 
 
+class AccessSection(Value):
+    """Who sees the project. It is no part of the use case: changing it changes no rule."""
+
+    private: bool = False
+    """Only the people named in [owners] and here, and auditors, see it."""
+    people: tuple[str, ...] = ()
+
+
 class ProjectFile(Value):
     """The whole file."""
 
@@ -116,6 +125,7 @@ class ProjectFile(Value):
     retrieval: RetrievalSection = RetrievalSection()
     budget: Budget = Budget()
     prices: Prices = Prices()
+    access: AccessSection = AccessSection()
 
     def recipe(self, candidate: CandidateSection) -> Recipe:
         """The recipe of a candidate: [training] with its own keys."""
@@ -130,7 +140,31 @@ class ProjectFile(Value):
         )
 
 
+_held: dict[Path, tuple[tuple[int, ...], ProjectFile]] = {}
+SETTLED, MOST_HELD = 2_000_000_000, 1_000
+"""Nanoseconds after which a file's time tells it from a later one, and how many files are held."""
+
+
 def read(folder: Path) -> ProjectFile:
+    """As `parse`, held in memory until the file changes: a page about all projects reads every one of them."""
+    path = folder / FILE
+    try:
+        now = path.stat()
+    except OSError:
+        return parse(folder)  # which says what is wrong
+    stamp = (now.st_mtime_ns, now.st_ctime_ns, now.st_ino, now.st_size)
+    held = _held.get(path)
+    if held and held[0] == stamp:
+        return held[1]
+    found = parse(folder)
+    if time.time_ns() - max(stamp[:2]) > SETTLED and path.is_absolute():
+        if len(_held) >= MOST_HELD:
+            _held.clear()
+        _held[path] = (stamp, found)
+    return found
+
+
+def parse(folder: Path) -> ProjectFile:
     """Read and check a project's file. Raises NotFoundError or a SettingsError that lists every mistake with its line."""
     path = folder / FILE
     try:
@@ -314,6 +348,8 @@ def write(file: ProjectFile) -> str:
     lines.append(f"order = {toml_value(run.order)}   # several [[candidates]]: all, or ladder (the smallest first)")
     lines += ["", "[budget]   # 0: no limit", f"hours = {toml_value(file.budget.hours)}", f"money = {toml_value(file.budget.money)}", "", "[prices]   # yours: nothing here is looked up anywhere"]
     lines += [f"{name} = {toml_value(getattr(file.prices, name))}" for name in Prices.model_fields]
+    lines += ["", "[access]   # private = true: seen only by the people named in [owners] and here, and by auditors"]
+    lines += [f"{name} = {toml_value(getattr(file.access, name))}" for name in AccessSection.model_fields]
     for each in file.candidates:
         lines += ["", "[[candidates]]", f"name = {toml_value(each.name)}", *_changed(each, CandidateSection(name=each.name), skip=("name",))]
     return "\n".join(lines) + "\n"

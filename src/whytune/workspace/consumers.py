@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from whytune.workspace.workspace import Workspace
 
 PREFIX = "wt"
+TRY, TRY_SCOPES = "try", ("chat", "models", "feedback")
+TRY_RATE, TRY_TOKENS = 20, 50_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63})?|release:[0-9a-f]{64}")
 
@@ -66,6 +68,21 @@ class Granted:
 
 def grant(workspace: Workspace, terms: KeyTerms) -> Granted:
     """Make a key. Raises UsageError with every mistake."""
+    return _granted(workspace, terms, "key.changed")
+
+
+def personal(workspace: Workspace, alias: str) -> Granted:
+    """A key for whoever asks, to try one alias from the browser: for a day, rarely, and for passages open to everybody."""
+    return _granted(workspace, KeyTerms(trier(workspace), TRY_SCOPES, may=(alias,), per_minute=TRY_RATE, daily_tokens=TRY_TOKENS, days=1), "model.tried")
+
+
+def trier(workspace: Workspace) -> str:
+    """The consumer as which the person who asks tries models."""
+    name = f"{TRY}.{workspace.person.name}"
+    return name if _NAME.fullmatch(name) else f"{TRY}.{workspace.store.keyed_hash(name)[:24]}"
+
+
+def _granted(workspace: Workspace, terms: KeyTerms, act_name: str) -> Granted:
     if terms.mistakes:
         raise UsageError("This key cannot be made", problems=terms.mistakes, next="whytune key add CONSUMER --help")
     now = datetime.now(UTC)
@@ -76,7 +93,7 @@ def grant(workspace: Workspace, terms: KeyTerms) -> Granted:
     )  # fmt: skip
     secret = f"{PREFIX}-{key.key}-{secrets.token_urlsafe(32)}"
     # The event first: a key that nobody can trace must never open anything.
-    with workspace.act("key.changed") as act:
+    with workspace.act(act_name) as act:
         act.facts.update(key=key.key, consumer=key.consumer, change="granted")
         act.write(key)
     workspace.store.traffic.add_key(key, secret)
@@ -115,6 +132,26 @@ def used_today(workspace: Workspace) -> dict[str, tuple[int, int]]:
     """Requests and tokens of each key since midnight (UTC)."""
     today = _spelled(datetime.now(UTC))[:10]
     return {key: (requests, tokens) for key, _, requests, tokens in workspace.store.traffic.usage(today)}
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one key used since a day."""
+
+    requests: int = 0
+    tokens: int = 0
+    last: str = ""
+    """The last day on which it asked."""
+
+
+def spent(workspace: Workspace, days: int = 14) -> dict[str, Spent]:
+    """What each key used in the last days; keys that asked nothing are left out."""
+    since = _spelled(datetime.now(UTC) - timedelta(days=days - 1))[:10]
+    found: dict[str, Spent] = {}
+    for key, day, requests, tokens in workspace.store.traffic.usage(since):
+        before = found.get(key, Spent())
+        found[key] = Spent(before.requests + requests, before.tokens + tokens, max(day, before.last))
+    return found
 
 
 def _spelled(moment: datetime) -> str:

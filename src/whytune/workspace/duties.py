@@ -9,9 +9,11 @@ role somebody gave themself does not count, and who hands out a role cannot use 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
+from weakref import WeakKeyDictionary
 
 from whytune.errors import NotAllowedError, NotFoundError
 from whytune.records.ledger import Event, Person
@@ -19,6 +21,7 @@ from whytune.records.record import short
 from whytune.workspace import roles
 
 if TYPE_CHECKING:
+    from whytune.store.store import Store
     from whytune.workspace.project import Project
     from whytune.workspace.workspace import Workspace
 
@@ -26,7 +29,7 @@ AUTHORING = frozenset({"dataset.created", "rows.proposed", "rows.accepted", "ind
 """Acts that make somebody an author. Reviewing, measuring the test, signing and administration do not."""
 JUDGING = frozenset({"approval", "acceptance", "decision", "protocol", "comparison"})
 """Kinds of records that judge others: what they name was judged together, not made together."""
-GIVES_ACCESS = frozenset({"password set", "token made"})
+GIVES_ACCESS = frozenset({"password set", "token made", "welcome made"})
 """What may be said of an act "person.secured" by which somebody could sign in as the person it is about."""
 LASTING = frozenset({"usecase", "rule", "policy", "base"})
 """Kinds of records that are there before an item: an item is not open because of them."""
@@ -176,6 +179,10 @@ class OpenItem:
             found.append(f"{name} handed out, while it was open, the role in which {', '.join(spoilt)} signed")
         return found + self._could_be_another(name, signed)
 
+    def who_may(self, role: str, signed: Sequence[SignatureGiven] = ()) -> list[str]:
+        """Names of those who may sign it in this role, given who has signed already; sorted."""
+        return sorted(name for name in self.people if not self.reasons(name, role, signed))
+
     def _could_be_another(self, name: str, signed: Sequence[SignatureGiven]) -> list[str]:
         """Whoever hands somebody a password or token can sign as them: refused where that makes two signatures of one, or an author's."""
         signers = {each.person for each in signed}
@@ -205,7 +212,12 @@ class OpenItem:
 def book_of(workspace: Workspace) -> Book:
     """The workspace's events and records as they are now."""
     store = workspace.store
-    return Book(workspace.events(), store.named_in, {person.id: person for person in store.list(Person)})
+    return Book(_events(store), store.named_in, {person.id: person for person in store.list(Person)})
+
+
+def item_of(workspace: Workspace, subject: Sequence[str]) -> OpenItem:
+    """What is to be signed, for many questions about it. Raises NotFoundError where the ledger knows nothing of it."""
+    return OpenItem.of(book_of(workspace), subject)
 
 
 def authors(workspace: Workspace, ids: Iterable[str]) -> dict[str, set[str]]:
@@ -219,8 +231,8 @@ def authors(workspace: Workspace, ids: Iterable[str]) -> dict[str, set[str]]:
 def who_may(workspace: Workspace, project: Project, role: str, subject: Sequence[str], signed: Sequence[SignatureGiven] = ()) -> list[str]:
     """Names of those who may sign this subject in this role, given who has signed already; sorted."""
     roles.check_roles((role,))
-    item = OpenItem.of(book_of(workspace), subject)
-    return sorted(name for name in item.people if not item.reasons(name, role, signed))
+    item = item_of(workspace, subject)
+    return item.who_may(role, signed)
 
 
 def check_signature(
@@ -232,7 +244,11 @@ def check_signature(
     nothing once the workspace has people, and who records the signature stamps it with `person.solo`.
     """
     roles.check_roles((role,))
-    item = OpenItem.of(book_of(workspace), subject)
+    check_on(item_of(workspace, subject), project, person, role, signed, **policy)
+
+
+def check_on(item: OpenItem, project: Project, person: Person, role: str, signed: Sequence[SignatureGiven] = (), **policy: Unpack[SoloPolicy]) -> None:
+    """As `check_signature`, for an item that is at hand: many signatures on one item are checked by reading the ledger once."""
     if not item.people and person.solo:
         if policy.get("policy_solo", False):
             return
@@ -242,8 +258,23 @@ def check_signature(
         )
     reasons = item.reasons(person.name, role, signed)
     if reasons:
-        may = sorted(name for name in item.people if not item.reasons(name, role, signed))
-        raise NotAllowedError(f"{person.name} may not sign for {project.name} as {role}", problems=reasons, next=_ask(may, role))
+        raise NotAllowedError(f"{person.name} may not sign for {project.name} as {role}", problems=reasons, next=_ask(item.who_may(role, signed), role))
+
+
+_read: WeakKeyDictionary[Store, list[Event]] = WeakKeyDictionary()
+_reading = threading.Lock()
+
+
+def _events(store: Store) -> list[Event]:
+    """All events, of every project: whoever acts, nothing may be missed here. An event never changes: those that this process has read and checked before are not read again."""
+    with _reading:
+        known = _read.setdefault(store, [])
+        number, id = store.head()
+        last = known[-1] if known else None
+        if last and (last.number > number or (last.number == number and last.id != id)):
+            known.clear()  # another ledger stands there now
+        known.extend(store.events(after=known[-1].number if known else 0))
+        return list(known)
 
 
 def _ask(may: Sequence[str], role: str) -> str:

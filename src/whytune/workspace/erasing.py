@@ -19,6 +19,7 @@ from whytune.errors import NotFoundError, UsageError
 from whytune.records.data import Passage
 from whytune.records.erasure import ErasedIndex, Erasure
 from whytune.workspace import proposing, roles
+from whytune.workspace.drafting import FOLDER as DRAFTS
 from whytune.workspace.subjects import Sought
 from whytune.workspace.surveying import LARGEST_FILE, Findings, Lost, files, look, speaks
 from whytune.workspace.writing import write_whole
@@ -33,12 +34,15 @@ DAYS = 30
 def survey(workspace: Workspace, subject: str, project: str = "") -> Findings:
     """Look for a subject everywhere; nothing is changed. project: only what that project keeps, traffic left out."""
     roles.check(workspace.person, "subject.erased")
-    return look(workspace, Sought(subject), workspace.project(project).key if project else "")
+    key = workspace.project(project).key if project else ""
+    return look(workspace.whole(), Sought(subject), key)
 
 
 def erase(workspace: Workspace, subject: str, reason: str, project: str = "", days: int = DAYS) -> Erasure:
     """Erase a subject, finish what a killed run began, and write it down. Raises NotFoundError where nothing speaks of it."""
     roles.check(workspace.person, "subject.erased")
+    key = workspace.project(project).key if project else ""
+    workspace = workspace.whole()  # a person is erased from what is private too
     sought = Sought(subject)
     if not reason.strip() or sought.in_text(reason):
         raise UsageError(
@@ -50,7 +54,6 @@ def erase(workspace: Workspace, subject: str, reason: str, project: str = "", da
     with ExitStack() as held:
         for one in workspace.projects():
             held.enter_context(store.lock(one.key))
-        key = workspace.project(project).key if project else ""
         journal = store.folder / "erasing" / f"{name}.json"
         written = _written(workspace, name, journal)
         found = _joined(look(workspace, sought, key), journal)
@@ -123,6 +126,9 @@ def _left_said(workspace: Workspace, sought: Sought, found: Findings, folded: bo
     erasing = workspace.store.erasing
     beside = len(list(files(workspace, sought)))
     said = [f"{beside} file{'s' if beside > 1 else ''} of the projects, outside the store"] if beside else []
+    waiting_files = [path for path in (workspace.store.folder / DRAFTS).rglob("*") if path.is_file() and path.stat().st_size <= LARGEST_FILE and speaks(path, sought)]
+    if waiting_files:
+        said.append(f"{len(waiting_files)} uploaded file{'s' if len(waiting_files) > 1 else ''} of use cases that are not created yet: whoever uploaded them throws the draft away")
     if not folded:
         said.append("the database's log, which another process holds open: stop it and run the same command once more")
     if waiting := erasing.unfinished():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from whytune.errors import RefusedError
 from whytune.jobs.progress import Silent
 from whytune.records.candidate import Adapter
+from whytune.records.data import SplitName
 from whytune.records.evidence import Trial
 from whytune.workspace import creating
 
@@ -22,9 +23,10 @@ TRAIN_TOKENS_SECOND = 200.0
 TOKENS_PER_ROW = 45
 
 
-def estimate(project: Project) -> dict[str, Any]:
-    """Steps with seconds, money and disk. The files are read to know how many rows there are; nothing is kept."""
-    file, counts = project.file, creating.prepare(project, Silent()).counts
+def estimate(project: Project, known: Mapping[SplitName, int] | None = None) -> dict[str, Any]:
+    """Steps with seconds, money and disk. known: rows by split; without them the files are read to know, and nothing is kept."""
+    file = project.file
+    counts: Mapping[SplitName, int] = known or creating.prepare(project, Silent()).counts
     measured = {trial.arm: trial.spending.median_seconds for trial in project.records(Trial)}
     guess = LABEL_SECONDS if project.task.constraint == "labels" else TEXT_SECONDS
     arms = [arm for arm in file.arms.use if file.data.documents or arm not in ("rag", "full_context", "tuned_rag")]

@@ -26,6 +26,7 @@ from whytune.records.served import (
     FeedbackTriaged,
     Response,
 )
+from whytune.store.traffic import FeedbackWanted
 from whytune.workspace import proposing
 
 if TYPE_CHECKING:
@@ -89,7 +90,26 @@ def inbox(workspace: Workspace, state: str = "") -> list[Feedback]:
     """Oldest first, of one state or all."""
     if state and state not in STATES:
         raise UsageError(f"There is no state {state!r}", next=f"choose one of: {', '.join(STATES)}")
-    return workspace.store.traffic.inbox(state)
+    return workspace.store.traffic.inbox(state, without=sorted(workspace.hidden))
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """Part of the inbox: each with the answer it is about, and how many there are in all and in each state."""
+
+    pieces: list[tuple[Feedback, Response]]
+    total: int
+    states: dict[str, int]
+
+
+def look(workspace: Workspace, state: str = "", project: str = "", words: str = "", offset: int = 0, limit: int = 50) -> Inbox:
+    """The newest first, of projects that whoever asks may see: of one state, of one project, with these words."""
+    if state and state not in STATES:
+        raise UsageError(f"There is no state {state!r}", next=f"choose one of: {', '.join(STATES)}")
+    traffic = workspace.store.traffic
+    wanted = FeedbackWanted(project, state, words, tuple(sorted(workspace.hidden)))
+    pieces, total = traffic.looked_through(wanted, offset, limit)
+    return Inbox(pieces, total, traffic.feedback_states(wanted))
 
 
 def show(workspace: Workspace, id: str) -> Opened:
@@ -97,6 +117,8 @@ def show(workspace: Workspace, id: str) -> Opened:
     traffic = workspace.store.traffic
     held = traffic.feedback(id)
     response = traffic.response(held.response)
+    if response is not None and response.project in workspace.hidden:
+        raise NotFoundError(f"There is no feedback {id!r}", next="whytune feedback list")
     if response is None:
         raise NotFoundError(f"The answer that {id!r} is about is not there", next="whytune feedback list")
     return Opened(held, response, traffic.exchange(held.response))
@@ -143,6 +165,12 @@ def propose(project: Project, ids: Sequence[str] = (), *, input: str = "", targe
     by = workspace.person.name
     _settled(workspace, [(shown, shown.feedback.model_copy(update={"state": "proposed", "by": by, "proposal": made.id})) for shown in put])
     return Proposed(made, left)
+
+
+def row_of(shown: Opened) -> dict[str, Any]:
+    """The row it would become as it stands: question, answer, and who wrote the answer."""
+    row = _row(shown, "", "")
+    return {"input": row["input"], "target": row["target"], "answer_by": row["provenance"]["answer by"], "personal": sorted(set(scan(row["input"])) | set(scan(row["target"])))}
 
 
 def _row(shown: Opened, input: str, target: str) -> dict[str, Any]:

@@ -174,7 +174,7 @@ class Status:
 
 def status(project: Project) -> Status:
     """Read from records alone; no model, no file of data is opened."""
-    details = _details(project)
+    details = standing(project)
     steps, open_yet = [], False
     for name in STEPS:
         detail = details.get(name, "")
@@ -194,10 +194,10 @@ def status(project: Project) -> Status:
     return Status(project.name, project.file.task, headline, tuple(steps), command, hints)
 
 
-def _details(project: Project) -> dict[str, str]:
+def standing(project: Project) -> dict[str, str]:
     """Step name to what its newest record says; missing where there is none for today's use case and dataset."""
     found: dict[str, str] = {}
-    usecase = project.workspace.store.latest(UseCase, project.key)
+    usecase = project.newest(UseCase)
     if usecase is None or usecase.id != project.file.usecase.id:
         return found
     rule = project.file.acceptance
@@ -239,5 +239,5 @@ def _details(project: Project) -> dict[str, str]:
 
 
 def _all_measured(project: Project, trials: list[Trial]) -> bool:
-    fixed = project.workspace.store.latest(Protocol, project.key)
+    fixed = project.newest(Protocol)
     return fixed is not None and set(fixed.candidates) <= {trial.candidate for trial in trials}

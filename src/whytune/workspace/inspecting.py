@@ -109,6 +109,12 @@ def subject_of(project: Project, inspector: Inspector, wishes: Wishes, quick: bo
     )  # fmt: skip
 
 
+def inspectable(project: Project) -> list[str]:
+    """The arms that were measured on the newest version, in the order in which one is chosen."""
+    measured = {trial.arm for split in ("dev", "test") for trial in project.trials(split)}
+    return [arm for arm in ARMS if arm in measured]
+
+
 def chosen(project: Project, arm: str = "") -> Candidate:
     """The candidate of an arm, or of the beginning of its id, among those measured on the newest version."""
     store = project.workspace.store

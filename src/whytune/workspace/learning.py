@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whytune.answering.answerer import Answerer
 from whytune.answering.retrieval.retriever import distractors
 from whytune.errors import StoppedError, TrainingError
-from whytune.jobs.progress import Progress, Silent
+from whytune.jobs.progress import Progress, Silent, draw
 from whytune.records.candidate import Adapter, Candidate, Retrieval, RunCost
 from whytune.records.data import Example, Passage
 from whytune.records.evidence import Answer
 from whytune.records.record import canonical_json, digest
-from whytune.workspace.together import Job
+from whytune.workspace.together import TogetherOrder
 
 if TYPE_CHECKING:
     from whytune.answering.backends.protocol import Backend
@@ -46,6 +47,7 @@ def adapter(bench: Bench, retrieval: Retrieval | None, progress: Progress) -> Ad
     bench.close()  # the model that answers and the one that trains need not be in memory together
     work = materials(bench, retrieval)
     trained = _together(bench, work, progress) if work.plan.processes > 1 else _alone(work, progress)
+    ended_by = _met(work.plan.ending) if trained.ended_early else ""
     prices = makings.file.prices
     cost = RunCost(
         expected_seconds=trained.estimated_seconds, seconds=trained.step_seconds, expected_memory_bytes=trained.estimated_memory_bytes,
@@ -60,6 +62,9 @@ def adapter(bench: Bench, retrieval: Retrieval | None, progress: Progress) -> Ad
             best_step=trained.best_step, curve=trained.curve, versions=trained.versions, cost=cost,
         )  # fmt: skip
         act.facts.update(rows=str(made.rows), steps=str(made.curve[-1].step), seconds=f"{made.seconds:.0f}", method=made.recipe.method)
+        if trained.ended_early:
+            act.facts["ended early"] = f"after step {trained.steps} of {trained.planned_steps}"
+            act.facts["ended by"] = ended_by or "unknown"
         act.facts["step seconds, expected"] = f"{cost.expected_seconds:.0f}"
         act.facts["step seconds"] = f"{cost.seconds:.0f}"
         act.facts["memory MB, expected"] = f"{cost.expected_memory_bytes / 1e6:.0f}"
@@ -67,8 +72,22 @@ def adapter(bench: Bench, retrieval: Retrieval | None, progress: Progress) -> Ad
         return act.write(made)
 
 
+def _met(ending: Path | None) -> str:
+    """Who asked for the end. It is taken back: the next adapter of the same job trains to its own end."""
+    if ending is None or not ending.exists():
+        return ""
+    asked = ending.read_text("utf-8")
+    ending.unlink()
+    return asked
+
+
 def known_adapter(bench: Bench, retrieval: Retrieval | None) -> Adapter | None:
-    """The newest adapter that was trained from just these things."""
+    """The newest adapter that was trained from just these things.
+
+    Also one whose training somebody ended early: a recipe says at most how long, the record's curve how long it was, and
+    what is measured, signed and released is the weights by their digest. So it stays what it is, and no later run trains
+    behind the back of who ended it; who wants the whole length changes the recipe (its seed, say), which is another run.
+    """
     makings = bench.makings
     run = makings.file.training_run
     wanted = (makings.base.id, makings.file.training, makings.dataset.id, makings.tuned_prompt.id, retrieval)
@@ -110,7 +129,8 @@ def plan_for(bench: Bench, retrieval: Retrieval | None = None, contexts: dict[st
         key["processes"] = processes
     folder = project.workspace.store.folder / "runs" / digest(canonical_json(key))[:20]
     return TrainingPlan(
-        base=makings.base, recipe=makings.file.training, prompt=prompt, contexts=contexts or {}, folder=folder, processes=processes
+        base=makings.base, recipe=makings.file.training, prompt=prompt, contexts=contexts or {}, folder=folder, processes=processes,
+        ending=project.ending_file,
     )
 
 
@@ -127,9 +147,10 @@ def _together(bench: Bench, work: Materials, progress: Progress) -> Trained:
     makings, plan = bench.makings, work.plan
     plan.folder.mkdir(parents=True, exist_ok=True)
     job_file = plan.folder / "job.json"
-    job = Job(
+    job = TogetherOrder(
         root=str(bench.project.workspace.root), project=str(bench.project.folder), dataset=makings.dataset.id, base=makings.base,
         recipe=plan.recipe, index=makings.index, hybrid=makings.hybrid, retrieval=work.retrieval, processes=plan.processes,
+        ending=str(plan.ending or ""),
     )  # fmt: skip
     job_file.write_text(job.model_dump_json(), "utf-8")
     told: list[dict[str, Any]] = []
@@ -143,6 +164,8 @@ def _together(bench: Bench, work: Materials, progress: Progress) -> Trained:
             progress.phase(*said["phase"])
         elif "advance" in said:
             progress.advance(*said["advance"])
+        elif "curve" in said:
+            draw(progress, **said["curve"])
         elif "error" in said:
             told.append(said["error"])
 

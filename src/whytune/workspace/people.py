@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from whytune.errors import NotAllowedError, NotFoundError, UsageError
+from whytune.errors import NotAllowedError, NotFoundError, RefusedError, UsageError
 from whytune.records.ledger import ROLES, Person
 from whytune.records.team import BreakGlass
 from whytune.workspace import roles
 
 if TYPE_CHECKING:
-    from whytune.store.accounts import TokenNote
+    from whytune.store.accounts import SessionNote, TokenNote
     from whytune.workspace.workspace import Workspace
 
 TOKEN_VARIABLE = "WHYTUNE_TOKEN"
@@ -110,6 +110,52 @@ def set_password(workspace: Workspace, name: str, password: str) -> None:
     person = _may_secure(workspace, name)
     workspace.store.accounts.set_password(name, password)
     _secured(workspace, person, "password set")
+
+
+def found(workspace: Workspace, name: str) -> str:
+    """The first person of a workspace without people, with every role; gives the secret of their welcome link."""
+    if workspace.people():
+        raise RefusedError("This workspace has people already", next="whytune user list")
+    record(workspace, name, tuple(ROLES))
+    return welcome(workspace.as_person(name), name)
+
+
+def welcome(workspace: Workspace, name: str) -> str:
+    """The secret of a link by which this person sets a password and signs in, once, within the hour; for oneself, or as admin for others."""
+    person = _may_secure(workspace, name)
+    if not person.roles:
+        raise RefusedError(f"{name} holds no role, and so cannot sign in", next=f"whytune user role {name} --add ROLE")
+    link = workspace.store.accounts.make_welcome(name)
+    _secured(workspace, person, "welcome made")
+    return link
+
+
+def welcomed(workspace: Workspace, link: str, password: str) -> Workspace:
+    """The workspace acting as whom this link welcomes, whose password this is from now on."""
+    accounts = workspace.store.accounts
+    name = accounts.person_of_welcome(link)
+    if name is None or name not in {person.name for person in workspace.people()} or accounts.spend_welcome(link, password) != name:
+        raise NotAllowedError("This link was used already, or is older than an hour", next="sign in, or ask an admin for a new link: whytune user welcome NAME")
+    acting = workspace.as_person(name)
+    _secured(acting, acting.person, "password set")
+    return acting
+
+
+def sessions(workspace: Workspace) -> list[SessionNote]:
+    """One's own open sessions; an admin sees everybody's."""
+    person = workspace.person
+    return workspace.store.accounts.sessions("" if person.solo or "admin" in person.roles else person.name)
+
+
+def end_session(workspace: Workspace, id: str) -> SessionNote:
+    """End a session now: one's own, or as admin anybody's."""
+    known = next((note for note in sessions(workspace) if note.id == id), None)
+    if known is None:
+        raise NotFoundError(f"There is no session {id!r} that you may end", next="it may have ended by itself; open the list again")
+    person = _may_secure(workspace, known.person)
+    workspace.store.accounts.end_session(id)
+    _secured(workspace, person, "session ended")
+    return known
 
 
 def has_password(workspace: Workspace, name: str) -> bool:

@@ -54,10 +54,19 @@ def read(project: Project) -> Policy:
     path = project.folder / FILE
     try:
         text = path.read_text("utf-8")
-        raw = tomllib.loads(text)
     except FileNotFoundError:
         raise NotFoundError(f"{project.name} has no {FILE}", where=str(project.folder), next=f"whytune policy init {project.name}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{FILE} cannot be read: {error}", where=str(path), next=f"mend {path}") from None
+    return parsed(project, text)
+
+
+def parsed(project: Project, text: str) -> Policy:
+    """The text of such a file as a policy. Raises a SettingsError with every mistake."""
+    path = project.folder / FILE
+    try:
+        raw = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{FILE} cannot be read: {error}", where=str(path), next=f"mend {path}") from None
     problems = [f"line {line_of(text, (key,))}: {key} is not set here" for key in ("project", "number") if key in raw]
     policy: Policy | None = None
@@ -89,6 +98,14 @@ def fix(project: Project) -> Policy:
             act.facts.update(number=str(policy.number), signatures=", ".join(policy.signatures), solo=str(policy.solo).lower())
             act.write(policy)
     return policy
+
+
+def fix_text(project: Project, text: str) -> Policy:
+    """Write the file with this text and put it into force; with a mistake in it nothing is written."""
+    roles.check(project.workspace.person, "policy.fixed")
+    parsed(project, text)
+    write_whole(project.folder / FILE, text if text.endswith("\n") else text + "\n")
+    return fix(project)
 
 
 def fixed(project: Project) -> Policy:

@@ -1,5 +1,5 @@
 """Progress as the doors know it: they may not enter `jobs` themselves."""
 
-from whytune.jobs.progress import Pace, Progress, Silent
+from whytune.jobs.progress import CurveProgress, Pace, Progress, Silent
 
-__all__ = ["Pace", "Progress", "Silent"]
+__all__ = ["CurveProgress", "Pace", "Progress", "Silent"]

@@ -42,6 +42,8 @@ class Project:
     def __init__(self, workspace: Workspace, folder: Path) -> None:
         self.workspace = workspace
         self.folder = folder
+        self.ending_file: Path | None = None
+        """A file whose being there asks training to end and keep the best; set while a job works on the project."""
 
     @cached_property
     def file(self) -> ProjectFile:
@@ -69,9 +71,13 @@ class Project:
         """All records of a kind, oldest first."""
         return self.workspace.store.list(kind, self.key)
 
+    def newest(self, kind: type[R]) -> R | None:
+        """The newest record of a kind, if there is one."""
+        return self.workspace.store.latest(kind, self.key)
+
     def latest(self, kind: type[R]) -> R:
         """The newest record of a kind. Raises NotFoundError where there is none."""
-        found = self.workspace.store.latest(kind, self.key)
+        found = self.newest(kind)
         if found is None:
             raise NotFoundError(f"{self.name} has no {kind.KIND} yet", next=f"whytune run {self.name}")
         return found
@@ -99,7 +105,7 @@ class Project:
     @property
     def latest_dataset(self) -> Dataset | None:
         """The newest version, if there is one."""
-        return self.workspace.store.latest(Dataset, self.key)
+        return self.newest(Dataset)
 
     @property
     def dataset(self) -> Dataset:
@@ -114,7 +120,7 @@ class Project:
     @property
     def decision(self) -> Decision | None:
         """The newest decision, if there is one."""
-        return self.workspace.store.latest(Decision, self.key)
+        return self.newest(Decision)
 
     @property
     def adapters(self) -> list[Adapter]:

@@ -116,14 +116,14 @@ def hints(project: Project) -> list[str]:
     return [f"{rows:,} proposed rows wait for a second person: whytune data proposals {project.name}"] if waiting else []
 
 
-def accept(project: Project, proposal: Proposal, chosen: Path | None = None) -> AcceptedRows:
-    """Take a proposal's rows, all of them or those that stand in a file. Its author may not, unless alone in the workspace."""
+def accept(project: Project, proposal: Proposal, chosen: Path | Sequence[str] | None = None) -> AcceptedRows:
+    """Take a proposal's rows: all of them, those that stand in a file, or those of these keys. Its author may not, unless alone in the workspace."""
     person, store = project.workspace.person, project.workspace.store
     roles.check(person, "rows.accepted")
     with store.lock(f"{project.key}.proposals"):  # two people at once: the second is told that the first was quicker
         _may_accept(project, proposal)
         rows = rows_of(project, proposal)
-        kept = _chosen(rows, chosen) if chosen else rows
+        kept = rows if chosen is None else _chosen(rows, chosen) if isinstance(chosen, Path) else _of_keys(rows, chosen)
         made = project.latest_dataset
         accepted = AcceptedRows(
             project=project.key, proposal=proposal.id, kind=proposal.kind, author=proposal.person, person=person.name, solo=person.solo,
@@ -175,6 +175,14 @@ def _chosen(rows: Sequence[ProposedRow], file: Path) -> list[ProposedRow]:
             next="delete lines of the proposal's file but change none; changed rows are a new proposal: whytune data propose --instead-of",
         )  # fmt: skip
     return list(kept.values())
+
+
+def _of_keys(rows: Sequence[ProposedRow], keys: Sequence[str]) -> list[ProposedRow]:
+    known = {row.key for row in rows}
+    problems = [f"{key[:20]!r} is not one of the proposal's rows" for key in keys if key not in known]
+    if problems or not keys:
+        raise DataError("Only rows of the proposal can be accepted", problems=problems[:MOST_TOLD] or ["no row is chosen"], next="choose the rows that may enter the next version")
+    return [row for row in rows if row.key in set(keys)]
 
 
 def read_rows(file: Path) -> list[ProposedRow]:

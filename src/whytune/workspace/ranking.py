@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from whytune.acceptance.triage import ARMS
 from whytune.errors import NotFoundError, UsageError
 from whytune.evaluation import leaderboard
 from whytune.evaluation.leaderboard import Contestant
-from whytune.evaluation.measures import clusters_of
+from whytune.evaluation.measures import joined, ties_of
 from whytune.evaluation.retrieval import RetrievalFigures, retrieval_figures
 from whytune.records.candidate import Adapter, Base, Candidate
 from whytune.records.data import Dataset, Example, SplitName
@@ -22,8 +22,9 @@ from whytune.records.release import Release
 from whytune.records.responsible import ResponsibleReport, Waiver
 from whytune.records.review import HumanEvaluation
 from whytune.records.standing import Board, BoardLine, HumanStanding
-from whytune.report.board import board_facts, board_html, board_markdown, board_title
+from whytune.report.board import HEAD, board_facts, board_html, board_markdown, board_title, cells
 from whytune.workspace import releasing
+from whytune.workspace.case_memory import MEMORY
 from whytune.workspace.creating import examples_of
 
 if TYPE_CHECKING:
@@ -50,6 +51,16 @@ def title(board: Board) -> str:
 def facts(board: Board) -> list[str]:
     """What must be known to read its lines."""
     return board_facts(board)
+
+
+def head() -> tuple[str, ...]:
+    """What the columns of a board are called."""
+    return HEAD
+
+
+def rows(board: Board) -> list[tuple[str, ...]]:
+    """Its lines as texts, in the order of the columns."""
+    return [cells(line, board.currency) for line in board.lines]
 
 
 def written(found: Sequence[Board], kind: str) -> str:
@@ -120,33 +131,46 @@ class _Ranking:
         return retrieval_figures(rows, handed, how.k, self.project.file.acceptance.confidence)
 
     def _board(self, made: Dataset, trials: list[Trial]) -> Board:
-        rule, rows = self.project.file.acceptance, self.rows(made)
+        rule, rows = self.project.file.acceptance, MEMORY.rows(self.store, made, self.split)
         last = {trial.candidate: trial.id for trial in trials}
-        scores = {trial.id: list(self.store.read_pack(trial.scores, Score)) for trial in trials}
-        why = {trial.id: self._why_not(trial, last, {score.item for score in scores[trial.id]}, rows) for trial in trials}
+        why = {trial.id: self._why_not(trial, last, MEMORY.answers(self.store, trial).keys(), rows.keys()) for trial in trials}
         able = [trial for trial in trials if not why[trial.id]]
         incumbent, found_by = self._incumbent(able)
-        entrants = [Contestant(trial.id, trial.primary.value, scores[trial.id]) for trial in able]
-        places = leaderboard.places(entrants, incumbent, rule, rows, made.labels) if able else {}
-        lines = [self._line(trial, places.get(trial.id), why[trial.id], trial.id == incumbent, rows) for trial in trials]
+        places = self._places(made, able, incumbent) if able else {}
+        lines = [self._line(trial, places.get(trial.id), why[trial.id], trial.id == incumbent, made) for trial in trials]
         lines.sort(key=lambda line: (line.state != "compared", line.state, -line.metric.value, line.trial))
         power = next((one for one in reversed(self.project.records(Power)) if one.dataset == made.id), None)
         return Board(
             project=self.project.name, dataset=made.id, number=made.number, newest=made.id == self.project.dataset.id, split=self.split,
-            metric=rule.metric, n=len(rows), clusters=len(set(clusters_of(rows).values())),
+            metric=rule.metric, n=len(rows), clusters=self._clusters(made),
             looks=sum(look.dataset == made.id for look in self.project.records(Look)),
             smallest_difference=(power.smallest_difference if power else made.certificate.smallest_provable_difference) if self.split == "test" else None,
             currency=self.project.file.prices.currency, confidence=rule.confidence, incumbent_by=found_by, lines=tuple(lines),
             erased=self.store.erased_rows(made.rows),
         )  # fmt: skip
 
-    def _why_not(self, trial: Trial, last: Mapping[str, str], scored: set[str], rows: Sequence[Example]) -> str:
+    def _places(self, made: Dataset, able: Sequence[Trial], incumbent: str) -> Mapping[str, leaderboard.Place]:
+        """Every pair compared: it takes a while, and is the same for the same trials until a row is erased."""
+        rule = self.project.file.acceptance
+
+        def make() -> Mapping[str, leaderboard.Place]:
+            entrants = [Contestant(trial.id, trial.primary.value, list(self.store.read_pack(trial.scores, Score))) for trial in able]
+            return leaderboard.places(entrants, incumbent, rule, self.rows(made), made.labels)
+
+        return MEMORY.held(self.store, ("places", rule.id, incumbent, *(trial.id for trial in able)), (made.rows, *(trial.scores for trial in able)), make)
+
+    def _clusters(self, made: Dataset) -> int:
+        rows = MEMORY.rows(self.store, made, self.split)
+        return MEMORY.held(
+            self.store, ("clusters", made.rows, self.split), (made.rows,), lambda: len(set(joined({row.item: ties_of(row.group, row.evidence) for row in rows.values()}).values()))
+        )
+
+    def _why_not(self, trial: Trial, last: Mapping[str, str], scored: Set[str], wanted: Set[str]) -> str:
         """Why a trial is not compared; empty where it is."""
         if last[trial.candidate] != trial.id:
             return "superseded: the same candidate was measured again"
         if trial.primary.name != self.project.file.acceptance.metric:
             return f"measured by {trial.primary.name}, not by {self.project.file.acceptance.metric}"
-        wanted = {row.id for row in rows}
         if scored != wanted:
             return f"it answered {len(scored & wanted):,} of these {len(wanted):,} items" + (" and others" if scored - wanted else "")
         return ""
@@ -163,12 +187,12 @@ class _Ranking:
         simplest = min(trials, key=lambda trial: (order.get(trial.arm, len(order)), -trial.primary.value), default=None)
         return (simplest.id, "the simplest arm") if simplest else ("", "nothing to compare with")
 
-    def _line(self, trial: Trial, place: leaderboard.Place | None, why: str, incumbent: bool, rows: Sequence[Example]) -> BoardLine:
+    def _line(self, trial: Trial, place: leaderboard.Place | None, why: str, incumbent: bool, made: Dataset) -> BoardLine:
         candidate = self.store.get(Candidate, trial.candidate)
         base, adapter = self._bases.get(candidate.base), self._adapters.get(candidate.adapter)
         report = self._reports.get(candidate.id)
         counted = sum(trial.outcomes.values())
-        search = self.search(trial, rows)
+        search = self._searched(trial, made)
         each = trial.spending.cost_per_1000 / 1000
         return BoardLine(
             trial=trial.id, candidate=candidate.id, arm=trial.arm, metric=trial.primary,
@@ -178,7 +202,7 @@ class _Ranking:
             unscored=1 - trial.outcomes.get("scored", 0) / counted if counted else 0.0, human=tuple(self._human(trial)),
             responsible=dict(report.statuses(self._waivers)) if report else {}, retrieval=search.measures if search else (),
             cost_per_1000=trial.spending.cost_per_1000, cost_per_right=each / trial.primary.value if trial.primary.value > 0 else None,
-            p95_seconds=leaderboard.p95({one.item: one.seconds for one in self._answers(trial)}),
+            p95_seconds=self._p95(trial),
             training_hours=adapter.seconds / 3600 if adapter else 0.0, base=base.name if base else "", licence=base.licence if base else "",
             release=self._releases.get(candidate.id, ""), replace_by=self._replace_by.get(candidate.adapter, ""),
         )  # fmt: skip
@@ -199,6 +223,16 @@ class _Ranking:
                 )
             )  # fmt: skip
         return found
+
+    def _p95(self, trial: Trial) -> float | None:
+        return MEMORY.held(self.store, ("p95", trial.answers), (trial.answers,), lambda: leaderboard.p95({one.item: one.seconds for one in self._answers(trial)}))
+
+    def _searched(self, trial: Trial, made: Dataset) -> RetrievalFigures | None:
+        how = self.store.get(Candidate, trial.candidate).retrieval
+        if how is None or how.how != "search" or not self.store.passages.has(how.index):
+            return None
+        gone = self.store.passages.open(how.index).erased
+        return MEMORY.held(self.store, ("search", trial.id, str(gone)), (made.rows, trial.answers), lambda: self.search(trial, self.rows(made)))
 
     def _answers(self, trial: Trial) -> list[Answer]:
         return list(self.store.read_pack(trial.answers, Answer))

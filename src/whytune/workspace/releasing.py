@@ -66,8 +66,8 @@ class Runnable:
 
 
 def releases(workspace: Workspace, project: str | None = None) -> list[Release]:
-    """Every release, oldest first, of one project or of all."""
-    return workspace.store.list(Release, project)
+    """Every release that whoever acts may see, oldest first, of one project or of all."""
+    return [release for release in workspace.store.list(Release, project) if release.project not in workspace.hidden]
 
 
 def named(workspace: Workspace, name: str) -> Release:
@@ -93,8 +93,8 @@ def named(workspace: Workspace, name: str) -> Release:
 
 
 def moves_of(workspace: Workspace, alias: str) -> list[AliasMove]:
-    """Every move of one alias, oldest first."""
-    return [move for move in workspace.store.list(AliasMove) if move.name == alias]
+    """Every move of one alias, oldest first; none where it is a private project's and not to be seen."""
+    return [move for move in _moves(workspace) if move.name == alias]
 
 
 def live(workspace: Workspace, alias: str) -> Release:
@@ -108,8 +108,16 @@ def live(workspace: Workspace, alias: str) -> Release:
 
 def aliases(workspace: Workspace) -> dict[str, str]:
     """Alias to the id of its release, for those that stand for one."""
-    last = {move.name: move.release for move in workspace.store.list(AliasMove)}
+    last = {move.name: move.release for move in _moves(workspace)}
     return {name: release for name, release in last.items() if release}
+
+
+def _moves(workspace: Workspace) -> list[AliasMove]:
+    moves = workspace.store.list(AliasMove)
+    if not workspace.hidden:
+        return moves
+    unseen = {release.id for release in workspace.store.list(Release) if release.project in workspace.hidden}
+    return [move for move in moves if not unseen & {move.release, move.before}]
 
 
 def retirement(workspace: Workspace, release: Release) -> Retirement | None:

@@ -52,6 +52,8 @@ class Question:
     texts: tuple[tuple[str, str], ...]
     choices: tuple[VerdictChoice, ...]
     editable: tuple[str, ...]
+    stands: tuple[tuple[str, str], ...]
+    """(field, text) of what may be corrected, as it stands now."""
     guideline: str
     guideline_version: str
     done: int
@@ -142,13 +144,30 @@ class Round:
             again = ""
         return None
 
+    def held(self, *, settle: bool = False) -> Question | None:
+        """What this person has before them already; nothing is taken by looking. settle: to decide."""
+        claim = self.store.queues.held(self.queue.id, self.person, settle=settle)
+        return self._question(claim, 0 if settle else len(self.store.queues.judged(self.queue.id, self.person))) if claim else None
+
+    def ahead(self) -> Question | None:
+        """The question after the one this person holds, kept for them; None where they hold none, or few are left."""
+        self.check()
+        current = self.store.queues.held(self.queue.id, self.person)
+        if current is None:
+            return None
+        judged = [*self.store.queues.judged(self.queue.id, self.person), (current.item, current.turn)]
+        again = blind.due_again(self.queue.seed, self.person, judged, self.queue.repeats)
+        claim = self.store.queues.claim_ahead(self.queue.id, self.person, again=again)
+        return self._question(claim, len(judged)) if claim else None
+
     def answer(self, token: str, client: str, verdict: str, *, edits: Sequence[tuple[str, str]] = (), note: str = "") -> Opinion:
         """Keep an opinion. The same client id again changes nothing and gives the same opinion."""
         self.check()
-        self._check_answer(verdict, edits)
         claim = self.store.queues.claim_of(token)
         if claim.queue != self.queue.id:
             raise UsageError(f"This question belongs to another round than {self.queue.number}", next=f"whytune review {self.project.name}")
+        edits = self._changes(claim, edits)
+        self._check_answer(verdict, edits)
         shown = self._order(claim)
         said = blind.resolve(verdict, shown)
         opinion = Opinion(
@@ -244,7 +263,7 @@ class Round:
         shown = self._shown(item, self._order(claim), texts)
         return Question(
             token=claim.token, number=self.queue.number, purpose=self.queue.purpose, question=form.question, input=conversation(example.messages), texts=shown,
-            choices=form.choices, editable=form.editable, guideline=self.queue.guideline, guideline_version=self.queue.guideline_version,
+            choices=form.choices, editable=form.editable, stands=self._stands(item, texts), guideline=self.queue.guideline, guideline_version=self.queue.guideline_version,
             done=done, total=len(self.items), until=claim.until,
         )  # fmt: skip
 
@@ -258,6 +277,19 @@ class Round:
             return (("answer", texts.answers[item.shown[0]].get(item.example, "")),)
         own = (texts.examples[item.example].target_text, target) if item.kind == "gold" else tuple(given.get(item.example, "") for given in texts.answers)
         return (("A", own[order[0]]), ("B", own[order[1]]))
+
+    def _stands(self, item: ReviewItem, texts: Texts) -> tuple[tuple[str, str], ...]:
+        told = {"input": texts.examples[item.example].input_text, "target": texts.examples[item.stand_in or item.example].target_text}
+        return tuple((field, told[field]) for field in self.queue.form.editable)
+
+    def _changes(self, claim: Claim, edits: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The edits that change something: a page sends every field, also those that nobody touched."""
+        item = self.items[claim.item]
+        if not edits or any(name and name not in self.texts.examples for name in (item.example, item.stand_in)):
+            return list(edits)
+        # A browser ends every line in one way, whatever stood there.
+        stands = {field: "\n".join(text.splitlines()) for field, text in self._stands(item, self.texts)}
+        return [(field, value) for field, value in edits if stands.get(field) != "\n".join(value.splitlines())]
 
     def _check_answer(self, verdict: str, edits: Sequence[tuple[str, str]]) -> None:
         problems = []
@@ -310,6 +342,8 @@ def round_named(project: Project, which: str = "", *, open_only: bool = False) -
 def room_of(workspace: Workspace, id: str) -> Round:
     """The round of that id, in whichever project it is. Raises NotFoundError."""
     queue = workspace.store.get(Queue, id)
+    if queue.project in workspace.hidden:
+        raise NotFoundError(f"There is no queue {short(id)!r} in the store", next="`whytune status` lists what there is")
     return Round(workspace.project(queue.project), queue)
 
 

@@ -47,6 +47,7 @@ ACTS: dict[str, tuple[str, ...]] = {
     "release.retired": ("operator",),
     "alias.set": ("operator",),
     "key.changed": ("operator",),
+    "model.tried": tuple(ROLES),
     "feedback.received": ("customer_success", "operator"),
     "feedback.triaged": ("customer_success",),
     "ledger.checkpointed": ("auditor", "operator", "admin"),

@@ -81,8 +81,11 @@ def answers(given: Sequence[str]) -> dict[str, bool]:
     return found
 
 
-def draft(raw: dict[str, Any], folder: Path) -> NewProject:
-    """Check what was asked for and look at the data; nothing is written. Raises with every mistake at once."""
+def draft(raw: dict[str, Any], folder: Path, name: str = "") -> NewProject:
+    """Check what was asked for and look at the data; nothing is written. Raises with every mistake at once.
+
+    name: what the project is called where its folder is still called otherwise.
+    """
     task = task_named(raw["task"])
     folder = folder.resolve()
     if (folder / FILE).exists():
@@ -94,7 +97,7 @@ def draft(raw: dict[str, Any], folder: Path) -> NewProject:
         data[key] = _relative(data[key], folder) if data[key] else ""
     acceptance = {**raw["acceptance"], "metric": raw["acceptance"]["metric"] or task.metric}
     try:
-        file = ProjectFile.model_validate({**raw, "name": folder.name, "data": data, "acceptance": acceptance})
+        file = ProjectFile.model_validate({**raw, "name": name or folder.name, "data": data, "acceptance": acceptance})
     except ValidationError as error:
         problems = [f"{'.'.join(str(p) for p in item['loc'])} = {item.get('input')!r}: {item['msg']}" for item in error.errors()]
         raise SettingsError("This project cannot be started", problems=problems, next="whytune init --help") from None

@@ -87,6 +87,12 @@ def gaps(project: Project) -> tuple[TeamGap, ...]:
     return gap_rules.find(gap_rules.Team(chart, everybody, declared(workspace), duties.authors(workspace, made) if made else {}))
 
 
+def gaps_of_all(workspace: Workspace) -> tuple[TeamGap, ...]:
+    """What everybody here together lacks, whatever the use case: who made what is not looked at."""
+    everybody = workspace.people()
+    return gap_rules.find(gap_rules.Team(table(workspace), everybody, declared(workspace))) if everybody else ()
+
+
 def hints(project: Project, stage: str) -> list[str]:
     """For `whytune status`: the gaps of this stage, every duty that nobody can fill, every conflict, every broken glass.
 

@@ -6,7 +6,7 @@ from whytune.records.candidate import Base, Recipe, Retrieval
 from whytune.records.record import Value
 
 
-class Job(Value):
+class TogetherOrder(Value):
     """What the processes are asked to do; ids and plain values, no rows."""
 
     root: str
@@ -18,3 +18,5 @@ class Job(Value):
     hybrid: bool
     retrieval: Retrieval | None = None
     processes: int
+    ending: str = ""
+    """The file whose being there asks the run to end early."""

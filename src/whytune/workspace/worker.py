@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from whytune.errors import WhytuneError
 from whytune.jobs.progress import Silent
 from whytune.records.data import Dataset
-from whytune.workspace.together import Job
+from whytune.workspace.together import TogetherOrder
 
 
 class Lines(Silent):
@@ -26,6 +27,10 @@ class Lines(Silent):
 
     def advance(self, n: int = 1, note: str = "") -> None:
         say({"advance": [n, note]})
+
+    def curve(self, values: Mapping[str, float | int | None]) -> None:
+        """A point of the curve."""
+        say({"curve": dict(values)})
 
 
 def say(line: dict[str, Any]) -> None:
@@ -43,7 +48,7 @@ def main(job_file: str) -> int:
     from whytune.training.train import train
     from whytune.workspace import learning
 
-    job = Job.model_validate_json(Path(job_file).read_text("utf-8"))
+    job = TogetherOrder.model_validate_json(Path(job_file).read_text("utf-8"))
     bench = bench_of(job)
     work = learning.materials(bench, job.retrieval)
     try:
@@ -56,7 +61,7 @@ def main(job_file: str) -> int:
     return 0
 
 
-def bench_of(job: Job) -> Any:
+def bench_of(job: TogetherOrder) -> Any:
     """The bench that the starting process has, made again from the store."""
     from whytune.workspace.arms import Makings
     from whytune.workspace.config import RunSection
@@ -65,6 +70,7 @@ def bench_of(job: Job) -> Any:
     from whytune.workspace.workspace import Workspace
 
     project = Project(Workspace.open(job.root), Path(job.project))
+    project.ending_file = Path(job.ending) if job.ending else None
     run = RunSection(launcher="torchrun", processes=job.processes)
     file = project.file.model_copy(update={"training": job.recipe, "training_run": run})
     dataset = project.workspace.store.get(Dataset, job.dataset)

@@ -21,7 +21,7 @@ from whytune.records.record import Record
 from whytune.settings import Settings
 from whytune.store.ledger import LedgerReport
 from whytune.store.store import Store
-from whytune.workspace import config, people, roles
+from whytune.workspace import config, people, privacy, roles
 
 if TYPE_CHECKING:
     from whytune.workspace.project import Project
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 FOLDER = ".whytune"
 STORE = "store.db"
+FOR_OTHERS = "project.created"
+"""The one act on a private project that also somebody may do who will not see it."""
 
 
 class Act:
@@ -54,6 +56,7 @@ class Workspace:
         self.store = store
         self.settings = settings
         self._vouched = False
+        self._whole = False
         if settings.signing_key:
             store.key_file = Path(settings.signing_key).expanduser()
 
@@ -83,6 +86,18 @@ class Workspace:
     def forget_person(self) -> None:
         """Have `person` read anew: roles have changed."""
         self.__dict__.pop("person", None)
+        self.__dict__.pop("hidden", None)
+
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """Keys of the private projects that whoever acts does not see."""
+        return frozenset() if self._whole else privacy.hidden(self)
+
+    def whole(self) -> Workspace:
+        """The same for the same person with nothing hidden: for what must miss nothing, such as an erasure. Never for what shows."""
+        other = Workspace(self.root, self.store, self.settings)
+        other._vouched, other._whole = self._vouched, True
+        return other
 
     def as_person(self, name: str) -> Workspace:
         """The same workspace acting as somebody whom the door has proved to be that person. It shares the open store."""
@@ -102,6 +117,8 @@ class Workspace:
     def act(self, name: str, *, project: str = "", read: Sequence[str] = ()) -> Iterator[Act]:
         """Check the role, let the block work, then write its records and one event in one transaction."""
         roles.check(self.person, name)
+        if project and name != FOR_OTHERS:
+            privacy.check(self, project)
         act = Act(name)
         act.read.extend(read)
         yield act
@@ -111,8 +128,8 @@ class Workspace:
         )
 
     def events(self, project: str | None = None) -> list[Event]:
-        """The ledger, oldest first."""
-        return list(self.store.events(project))
+        """The ledger as whoever acts sees it, oldest first. What must miss nothing asks `whole().events()`."""
+        return [event for event in self.store.events(project) if event.project not in self.hidden]
 
     def audit(self, head: str = "") -> LedgerReport:
         """Recompute every hash; `head` is the ledger head noted elsewhere."""
@@ -124,28 +141,32 @@ class Workspace:
         return sorted(folder for folder in found if not any(part.startswith(".") for part in folder.relative_to(self.root).parts))
 
     def projects(self) -> list[Project]:
-        """Every project whose file can be read."""
-        return [self.project(str(folder)) for folder in self.folders()]
+        """Every project that whoever acts may see."""
+        from whytune.workspace.project import Project
+
+        return [Project(self, folder) for folder in self.folders() if self._whole or not privacy.hides(self, folder)]
 
     def project(self, name: str = "") -> Project:
         """A project by its name or folder; with no name, the one you stand in or the only one there is."""
         from whytune.workspace.project import Project
 
+        folder = self._folder(name)
+        if folder is None or (not self._whole and privacy.hides(self, folder)):
+            raise privacy.not_there(self, name or (folder.name if folder else ""))
+        return Project(self, folder)
+
+    def _folder(self, name: str) -> Path | None:
         if not name:
             here = [folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / config.FILE).exists()]
-            folders = here[:1] or self.folders()
+            folders = here[:1] or [project.folder for project in self.projects()]
             if len(folders) != 1:
                 names = ", ".join(folder.name for folder in folders) or "none yet"
                 raise NotFoundError("Which project?", where=f"there are: {names}", next="name one, as in: whytune status NAME")
-            return Project(self, folders[0])
+            return folders[0]
         for folder in (Path(name), self.root / name):
             if (folder / config.FILE).exists():
-                return Project(self, folder.resolve())
-        for folder in self.folders():
-            if folder.name == name or config.read(folder).name == name:
-                return Project(self, folder)
-        names = ", ".join(folder.name for folder in self.folders()) or "none yet"
-        raise NotFoundError(f"There is no project {name!r}", where=f"in {self.root} there are: {names}", next=f"whytune init {name} --task TASK --from FILE")
+                return folder.resolve()
+        return next((folder for folder in self.folders() if folder.name == name or privacy.of(folder).key == name), None)
 
 
 def _login() -> str:

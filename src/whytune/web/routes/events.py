@@ -13,8 +13,7 @@ MOST = 1_000
 def listed(ask: WebRequest) -> Any:
     """Events of one project or of all; `after` a number, at most `limit`."""
     problems, numbers = [], {"after": 0, "limit": 100}
-    for name, usual in tuple(numbers.items()):
-        text = ask.query.get(name, str(usual))
+    for name, text in (("after", ask.query.get("after", "0")), ("limit", ask.query.get("limit", "100"))):
         if text.isdecimal() and len(text) < 10:
             numbers[name] = int(text)
         else:

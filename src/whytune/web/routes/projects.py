@@ -1,4 +1,4 @@
-"""Projects: what there is, and where each stands."""
+"""One project: what there is, and where it stands. The list of them is a page with its twin."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ from typing import Any
 
 from whytune.web.handling import WebRequest, route
 from whytune.workspace import teams
-
-
-def listed(ask: WebRequest) -> Any:
-    """Every project with its headline."""
-    found = [project.status() for project in ask.workspace.projects()]
-    return {"projects": [{"name": one.project, "task": one.task, "headline": one.headline, "next": one.next} for one in found]}
 
 
 def shown(ask: WebRequest) -> Any:
@@ -35,7 +29,6 @@ def gaps(ask: WebRequest) -> Any:
 
 
 routes = [
-    route("GET", "/api/v1/projects", listed),
     route("GET", "/api/v1/projects/{name}", shown),
     route("GET", "/api/v1/projects/{name}/status", status),
     route("GET", "/api/v1/projects/{name}/gaps", gaps),

@@ -27,11 +27,11 @@ def signatures(ask: WebRequest) -> Any:
 
 
 def signed(ask: WebRequest) -> Any:
-    """One signature, by whoever asks."""
-    role, says, reason, arm = ask.take(role=str, says=str, reason=str, arm_=str)
+    """One signature, by whoever asks. seen: as GET .../decide gave it; where something else is there by now, nothing is signed."""
+    role, says, reason, arm, seen = ask.take(role=str, says=str, reason=str, arm_=str, seen_=str)
     if says not in ("approve", "reject"):
         raise UsageError(f"says = {says[:20]!r}", next="say approve or reject")
-    return accepting.sign(ask.project, role, says, reason, arm)
+    return accepting.sign(ask.project, role, says, reason, arm, seen)
 
 
 def judged(ask: WebRequest) -> Any:
@@ -40,9 +40,21 @@ def judged(ask: WebRequest) -> Any:
 
 
 def accepted(ask: WebRequest) -> Any:
-    """Yes or no, written down. A no is an answer, not an error."""
-    (arm,) = ask.take(arm_=str)
-    return accepting.accept(ask.project, arm)
+    """Yes or no, written down. A no is an answer, not an error. seen: as GET .../decide gave it for the decision."""
+    arm, seen = ask.take(arm_=str, seen_=str)
+    return accepting.accept(ask.project, arm, seen)
+
+
+def sent_back(ask: WebRequest) -> Any:
+    """The business owner's own no, with its reason: what the next dataset version is to mend is written down with it."""
+    reason, arm, seen = ask.take(reason=str, arm_=str, seen_=str)
+    return accepting.send_back(ask.project, reason, arm, seen)
+
+
+def fixed_policy(ask: WebRequest) -> Any:
+    """Put a policy into force, given as the text of policy.toml; signatures under the one before are stale from then on."""
+    (text,) = ask.take(text=str)
+    return policies.fix_text(ask.project, text)
 
 
 def made(ask: WebRequest) -> Any:
@@ -82,20 +94,6 @@ def retired(ask: WebRequest) -> Any:
     return registering.retire(ask.workspace, _named(ask), reason)
 
 
-def names(ask: WebRequest) -> Any:
-    """Every alias and the release it stands for."""
-    return {"aliases": releasing.aliases(ask.workspace)}
-
-
-def alias(ask: WebRequest) -> Any:
-    """What a name stands for now, or stood for at a time, and who had signed."""
-    name = ask.path["alias"]
-    if ask.query.get("at"):
-        return _step(aliasing.at(ask.workspace, name, ask.query["at"]))
-    releasing.live(ask.workspace, name)
-    return _step(aliasing.history(ask.workspace, name)[-1])
-
-
 def history(ask: WebRequest) -> Any:
     """Every move of a name."""
     return {"steps": [_step(step) for step in aliasing.history(ask.workspace, ask.path["alias"])]}
@@ -128,20 +126,19 @@ def _step(step: Step) -> dict[str, Any]:
 
 routes = [
     route("GET", "/api/v1/projects/{name}/policy", policy),
+    route("PUT", "/api/v1/projects/{name}/policy", fixed_policy),
     route("GET", "/api/v1/projects/{name}/approvals/open", signatures),
     route("POST", "/api/v1/projects/{name}/approvals", signed, 201),
     route("GET", "/api/v1/projects/{name}/acceptance", judged),
     route("POST", "/api/v1/projects/{name}/acceptance", accepted, 201),
+    route("POST", "/api/v1/projects/{name}/acceptance/send-back", sent_back, 201),
     route("POST", "/api/v1/projects/{name}/releases", made, 201),
     route("GET", "/api/v1/releases", listed),
     route("GET", "/api/v1/releases/{release}", shown),
     route("GET", "/api/v1/releases/{release}/verify", verified),
     route("POST", "/api/v1/releases/{release}/retirement", retired, 201),
     route("GET", "/api/v1/releases/{release}/files/{file}", document),
-    route("GET", "/api/v1/aliases", names),
     # An alias may hold a slash, so what is asked of it stands before the name.
-    route("GET", "/api/v1/aliases/history/{alias:path}", history),
     route("POST", "/api/v1/aliases/rollback/{alias:path}", rolled_back, 201),
-    route("GET", "/api/v1/aliases/{alias:path}", alias),
     route("PUT", "/api/v1/aliases/{alias:path}", moved),
 ]

@@ -1,4 +1,4 @@
-"""Responsible AI over HTTP: what the probes found as it stands today, and waivers. Probing itself is run by command."""
+"""Responsible AI over HTTP beside the page of the same name: the findings as a page of their own, and waivers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,6 @@ from whytune.web.handling import WebRequest, route
 from whytune.workspace import inspecting
 
 ROOM = "/api/v1/projects/{name}/responsible"
-
-
-def shown(ask: WebRequest) -> Any:
-    """The newest report about `?arm=`, its findings with waivers counted, and each dimension's status."""
-    project = ask.project
-    report = inspecting.report_of(project, ask.query.get("arm", ""))
-    waivers = inspecting.waivers(project)
-    return {
-        "report": report, "standing": inspecting.standing(project, report), "statuses": report.statuses(waivers),
-        "waivers": [waiver for waiver in waivers if waiver.candidate == report.candidate],
-    }  # fmt: skip
 
 
 def page(ask: WebRequest) -> HTMLResponse:
@@ -42,7 +31,6 @@ def waived(ask: WebRequest) -> Any:
 
 
 routes = [
-    route("GET", ROOM, shown),
     route("GET", f"{ROOM}/page", page),
     route("POST", f"{ROOM}/waivers", waived, 201),
 ]

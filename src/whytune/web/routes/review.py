@@ -6,10 +6,13 @@ a repeated one. An opinion is sent with an id of the client's own; sent again, a
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from starlette.responses import Response
+
 from whytune.web.handling import WebRequest, project_named, route
-from whytune.workspace import asking, concluding, reviewing
+from whytune.workspace import asking, concluding, review_board, reviewing
 from whytune.workspace.reviewing import Round
 
 
@@ -22,70 +25,90 @@ def listed(ask: WebRequest) -> Any:
 
 def opened(ask: WebRequest) -> Any:
     """Open a round."""
-    kinds = {"project": str, "purpose": str, "arms_": list, "sample_": int, "overlap_": float, "votes_": int, "guideline_": str, "split_": str, "seed_": int}
-    name, purpose, arms, sample, overlap, votes, guideline, split, seed = ask.take(**kinds)
-    given = {"sample": sample, "overlap": overlap, "votes": votes, "seed": seed}
-    plan = asking.Plan(guideline=guideline, split=split, **{field: value for field, value in given.items() if field in ask.body})
-    project = project_named(ask.workspace, name)
+    at = {} if "name" in ask.path else {"project": str}
+    shape = {"sample_": int, "overlap_": float, "overlap_max_": int, "votes_": int, "gold_": float, "repeats_": float, "guideline_": str, "split_": str, "seed_": int}
+    *where, purpose, arms, sample, overlap, most, votes, gold, repeats, guideline, split, seed = ask.take(**at, purpose=str, arms_=list, **shape)
+    given = {"sample": sample, "overlap": overlap, "overlap_max": most, "votes": votes, "gold": gold, "repeats": repeats, "seed": seed}
+    plan = asking.Plan(guideline=guideline, split=split, **{field: value for field, value in given.items() if ask.body.get(field) not in (None, "")})
+    project = project_named(ask.workspace, where[0]) if where else ask.project
     queue = asking.open_round(project, asking.purpose_named(purpose), arms, plan)
     return _shown(Round(project, queue))
 
 
 def shown(ask: WebRequest) -> Any:
     """One round; once it is closed, with its outcome."""
-    return _shown(_room(ask))
+    return _shown(room_asked(ask))
 
 
 def claimed(ask: WebRequest) -> Any:
     """The next question for whoever asks; null where there is none."""
-    return {"question": _room(ask).take()}
+    return {"question": room_asked(ask).take()}
+
+
+def foreseen(ask: WebRequest) -> Any:
+    """The question after the one that whoever asks holds, to show it without waiting; null where few are left."""
+    return {"question": room_asked(ask).ahead()}
 
 
 def disputed(ask: WebRequest) -> Any:
     """The next item to decide, for somebody who gave no opinion on it; null where there is none."""
-    return {"question": _room(ask).take_dispute()}
+    return {"question": room_asked(ask).take_dispute()}
 
 
 def said(ask: WebRequest) -> Any:
     """Keep an opinion."""
     token, client, verdict, edits, note = ask.take(token=str, client_id=str, verdict=str, edits_=dict, note_=str)
-    kept = _room(ask).answer(token, client, verdict, edits=[(str(field), str(value)) for field, value in edits.items()], note=note)
+    kept = room_asked(ask).answer(token, client, verdict, edits=[(str(field), str(value)) for field, value in edits.items()], note=note)
     return {"client_id": kept.client, "when": kept.when}
 
 
 def skipped(ask: WebRequest) -> Any:
     """Pass a question over."""
     (token,) = ask.take(token=str)
-    _room(ask).skip(token)
+    room_asked(ask).skip(token)
     return {"skipped": True}
 
 
 def released(ask: WebRequest) -> Any:
     """Give a question back for somebody else."""
     (token,) = ask.take(token=str)
-    _room(ask).release(token)
+    room_asked(ask).release(token)
     return {"released": True}
 
 
 def undone(ask: WebRequest) -> Any:
     """Take the last opinion back; gives the question again, null where there is nothing to take back."""
     (client,) = ask.take(client_id=str)
-    return {"question": _room(ask).undo(client)}
+    return {"question": room_asked(ask).undo(client)}
 
 
 def progress(ask: WebRequest) -> Any:
     """How far the round is; never who is ahead."""
-    return _room(ask).progress()
+    return room_asked(ask).progress()
 
 
 def closed(ask: WebRequest) -> Any:
     """Sum it up and show the names."""
     (early,) = ask.take(early_=bool)
-    room = _room(ask)
+    room = room_asked(ask)
     return {"outcome": concluding.close(room, early=early), "queue": room.queue.id}
 
 
-def _room(ask: WebRequest) -> Round:
+def preferred(ask: WebRequest) -> Response:
+    """Preferences of a closed round of pairs, one JSON object a line: chosen and rejected answers; never of the test set."""
+    room = room_asked(ask)
+    rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in review_board.preferences_file(room))
+    name = f"preferences-round-{room.queue.number}.jsonl"
+    return Response(rows, media_type="application/x-ndjson", headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+def proposed(ask: WebRequest) -> Any:
+    """Propose the corrected rows of a closed round; somebody else accepts them into the next version."""
+    return concluding.propose_edits(room_asked(ask))
+
+
+def room_asked(ask: WebRequest) -> Round:
+    """The round that the path names."""
     return reviewing.room_of(ask.workspace, ask.path["id"])
 
 
@@ -105,10 +128,13 @@ routes = [
     route("GET", "/api/v1/queues/{id}", shown),
     route("GET", "/api/v1/queues/{id}/progress", progress),
     route("POST", "/api/v1/queues/{id}/claim", claimed),
+    route("POST", "/api/v1/queues/{id}/ahead", foreseen),
     route("POST", "/api/v1/queues/{id}/disputes", disputed),
     route("POST", "/api/v1/queues/{id}/opinions", said),
     route("POST", "/api/v1/queues/{id}/skip", skipped),
     route("POST", "/api/v1/queues/{id}/release", released),
     route("POST", "/api/v1/queues/{id}/undo", undone),
     route("POST", "/api/v1/queues/{id}/close", closed),
+    route("GET", "/api/v1/queues/{id}/preferences", preferred),
+    route("POST", "/api/v1/queues/{id}/corrections", proposed, 201),
 ]

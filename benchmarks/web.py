@@ -1,0 +1,206 @@
+"""How fast the site is: time of the server for each page, bytes of a first visit, fifty people and five runs at once.
+
+    python benchmarks/web.py pages                    # a workspace of 50 use cases, 10,000 cases, 500 runs is made first (minutes)
+    python benchmarks/web.py crowd --at FOLDER        # in one that `benchmarks/site_workspace.py` made before
+
+pages: each page is asked for one after the other by one person, so that a figure is the server's own work and the way
+over loopback; `processor_ms` is the server's own processor time a page, which on a busy machine alone is to be trusted.
+crowd: people who each look at a page, read for a while and go on, while five jobs write a point ten times
+a second and somebody watches each; whatever is not 200 counts as an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import os
+import random
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from tests.browser.house import serving  # noqa: E402
+
+from site_workspace import BIG, PASSWORD, curve_point, seed  # noqa: E402
+from whytune.records.job import Job  # noqa: E402
+from whytune.settings import Settings  # noqa: E402
+from whytune.workspace.workspace import Workspace  # noqa: E402
+
+PAGES = (
+    "/", "/projects", "/projects?q=case-0&page=1", "/portfolio", "/search?q=case", "/team", "/system", "/profile", "/registry", "/aliases", "/consumers", "/endpoints", "/feedback", "/review", "/runs", "/help",
+    "/help/reference/commands", *(f"/projects/{BIG}/{tab}" for tab in (
+        "map", "data", "data/findings", "data/rows", "data/rows?split=train&page=20", "data/removals", "data/versions/1", "compare", "compare/cases?one=prompt&two=tuned",
+        "compare/cases?one=prompt&two=tuned&show=regressions&page=10", "compare/cases?one=prompt&two=tuned&show=all&q=delay&page=40", "runs", "review", "responsible", "decide", "leaderboard", "live",
+    )), f"/runs/job_{BIG}_0000",
+)  # fmt: skip
+LINKED = re.compile(r'(?:<link [^>]*href|<script [^>]*src|<img [^>]*src)="([^"]+)"')
+RUNS, BEAT = 5, 0.1
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value that this share of all is at or below."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+
+
+@contextlib.contextmanager
+def visitor(address: str) -> Iterator[httpx.Client]:
+    """A browser of `owner`, as far as requests go."""
+    with httpx.Client(base_url=address, headers={"accept": "text/html", "accept-encoding": "gzip"}, timeout=120, limits=httpx.Limits(keepalive_expiry=1.0)) as made:
+        made.post("/api/v1/session", json={"name": "owner", "password": PASSWORD}).raise_for_status()
+        yield made
+
+
+def pages(folder: Path, rounds: int) -> dict[str, Any]:
+    """Milliseconds of each page, first (nothing held in memory yet) and then; bytes of a first visit."""
+    with serving(folder, "web") as address, visitor(address) as client:
+        server = next(one for one in psutil.Process().children() if "web" in one.cmdline())
+        told, every = {}, []
+        for url in PAGES:
+            took, used = [], 0.0
+            for number in range(rounds + 1):
+                if number == 1:
+                    used = sum(server.cpu_times()[:2])
+                begun = time.perf_counter()
+                answer = client.get(url)
+                took.append(1000 * (time.perf_counter() - begun))
+                if answer.status_code != 200:
+                    raise SystemExit(f"{url}: {answer.status_code}\n{answer.text[:500]}")
+            every += took[1:]
+            told[url] = {"first_ms": round(took[0], 1), "median_ms": round(statistics.median(took[1:]), 1), "p95_ms": round(percentile(took[1:], 0.95), 1), "processor_ms": round(1000 * (sum(server.cpu_times()[:2]) - used) / rounds, 1), "bytes": answer.num_bytes_downloaded}
+        visits = {url: first_visit(address, url) for url in ("/", f"/projects/{BIG}/map", f"/runs/job_{BIG}_0000")}
+    slow = [url for url, one in told.items() if one["p95_ms"] > 200]
+    return {"pages": told, "p95_ms": round(percentile(every, 0.95), 1), "worst_p95_ms": max(one["p95_ms"] for one in told.values()), "most_processor_ms": max(one["processor_ms"] for one in told.values()), "above_200_ms": slow, "first_visit_bytes": visits}
+
+
+def first_visit(address: str, url: str) -> int:
+    """Bytes on the wire, heads and bodies, of a page and everything it names, with nothing kept from before."""
+    with visitor(address) as client:
+        page = client.get(url)
+        wanted = [page] + [client.get(link) for link in dict.fromkeys(LINKED.findall(page.text)) if not link.startswith("data:")]
+        return sum(one.num_bytes_downloaded + sum(len(name) + len(value) + 4 for name, value in one.headers.raw) for one in wanted)
+
+
+def crowd(folder: Path, people: int, seconds: float, think: float) -> dict[str, Any]:
+    """Many people at once on one process, with live runs beside them."""
+    context = multiprocessing.get_context("spawn")
+    names = [f"case-{number:02d}" for number in range(1, RUNS + 1)]
+    stop = context.Event()
+    workers = [context.Process(target=working, args=(str(folder), name, stop)) for name in names]
+    with serving(folder, "web") as address:
+        for one in workers:
+            one.start()
+        with visitor(address) as client:
+            cookies = dict(client.cookies)
+            wait_for_runs(client, names)
+        try:
+            return asyncio.run(browsing(address, cookies, names, people, (seconds, think)))
+        finally:
+            stop.set()
+            for one in workers:
+                one.join(30)
+
+
+def wait_for_runs(client: httpx.Client, names: list[str]) -> None:
+    """Until each of the jobs has begun."""
+    for name in names:
+        while client.get(f"/api/v1/runs/job_live_{name}").status_code != 200:
+            time.sleep(0.2)
+
+
+def working(folder: str, name: str, stop: Any) -> None:
+    """A job that writes a point of its curve ten times a second until it is told to stop."""
+    with Workspace.open(folder, settings=Settings(person="owner")).store as store:
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        job = Job(id=f"job_live_{name}", project=name, kind="train", person="owner", state="waiting", created=now)
+        held = store.jobs.begin(job)
+        store.jobs.take_up(job.id, held)
+        seq = 0
+        while not stop.wait(BEAT):
+            seq += 1
+            store.jobs.note(job.id, {"phase": "training", "done": seq, "total": 0, "unit": "steps", "left": None, "note": ""}, [curve_point(seq, now)])
+        store.jobs.settle(job.id, "done", said=f"{seq} steps")
+        store.jobs.release(job.id, held)
+
+
+async def browsing(address: str, cookies: dict[str, str], names: list[str], people: int, how: tuple[float, float]) -> dict[str, Any]:
+    """Everybody looks at pages until the time is over; one person watches each run."""
+    seconds, think = how
+    took: dict[str, list[float]] = defaultdict(list)
+    errors: Counter[str] = Counter()
+    heard: Counter[str] = Counter()
+    until = time.monotonic() + seconds
+    limits = httpx.Limits(keepalive_expiry=1.0, max_connections=None)
+    async with httpx.AsyncClient(base_url=address, cookies=cookies, headers={"accept": "text/html"}, timeout=60, limits=limits) as client:
+
+        async def person(number: int) -> None:
+            chance = random.Random(number)
+            await asyncio.sleep(chance.uniform(0, think))
+            while time.monotonic() < until:
+                url = chance.choice((*PAGES, *(f"/runs/job_live_{name}" for name in names)))
+                begun = time.perf_counter()
+                try:
+                    answer = await client.get(url)
+                    took[url].append(1000 * (time.perf_counter() - begun))
+                    if answer.status_code != 200:
+                        errors[f"{url}: {answer.status_code}"] += 1
+                except httpx.HTTPError as error:
+                    errors[f"{url}: {type(error).__name__}"] += 1
+                await asyncio.sleep(chance.expovariate(1 / think))
+
+        async def watcher(name: str) -> None:
+            try:
+                async with client.stream("GET", f"/runs/job_live_{name}/events", headers={"accept": "text/event-stream"}) as stream:
+                    async for line in stream.aiter_lines():
+                        heard[name] += line.startswith("data:")
+                        if time.monotonic() > until:
+                            return
+            except httpx.HTTPError as error:
+                errors[f"events of {name}: {type(error).__name__}"] += 1
+
+        await asyncio.gather(*(person(number) for number in range(people)), *(watcher(name) for name in names))
+    every = [value for values in took.values() for value in values]
+    return {
+        "people": people, "live_runs": len(names), "seconds": seconds, "pages": len(every), "pages_per_second": round(len(every) / seconds, 1), "median_ms": round(statistics.median(every), 1),
+        "p95_ms": round(percentile(every, 0.95), 1), "slowest_ms": round(max(every), 1), "points_heard": sum(heard.values()), "errors": dict(errors),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Measure what was asked for, and print it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=("pages", "crowd"), default=["pages", "crowd"])
+    parser.add_argument("--at", type=Path, help="a workspace that benchmarks/site_workspace.py made")
+    for name, usual in (("cases", 10_000), ("projects", 50), ("runs", 500), ("rounds", 20), ("people", 50), ("seconds", 30), ("think", 2)):
+        parser.add_argument(f"--{name}", type=int, default=usual)
+    chosen = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with tempfile.TemporaryDirectory() as made:
+        folder = (chosen.at or Path(made)).resolve()
+        found: dict[str, Any] = {} if chosen.at else {"workspace": seed(folder, chosen.cases, chosen.projects, chosen.runs)}
+        if "pages" in chosen.parts:
+            found["pages"] = pages(folder, chosen.rounds)
+        if "crowd" in chosen.parts:
+            found["crowd"] = crowd(folder, chosen.people, chosen.seconds, chosen.think)
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

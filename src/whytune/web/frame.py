@@ -1,0 +1,105 @@
+"""Pages and forms: each page is one function that gives plain data, shown as HTML here and as JSON under /api/v1.
+
+    def view(ask: WebRequest) -> Any:
+        '''Where it stands.'''
+        return {"project": ask.project.name}
+
+    routes = [
+        *page("/projects/{name}/map", view, "map.html.j2", title="Map", tab="map", cli="whytune status {name}"),
+        *form("/projects/{name}/sign", signed, back="/projects/{name}/decide", said="Signed."),
+    ]
+
+What a page knows its JSON knows too, because it is the same data. A form does one act by the same function that the
+JSON address calls; it is answered once however often it is sent, and what was typed is never lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from whytune.errors import LockedError, UsageError
+from whytune.web import acts, rendering
+from whytune.web.auth import CSRF_FIELD, csrf_proven
+from whytune.web.forms import SentForm, sent
+from whytune.web.handling import Address, WebRequest, plain, route
+
+View = Callable[[WebRequest], Any]
+Told = str | Callable[[WebRequest, Any], str]
+"""A text with `{name}` of the path in it, or a function of the request and its result."""
+PATIENCE = 20.0
+"""Seconds that the second sending of a form waits for what the first one comes to."""
+
+
+def page(path: str, view: View, template: str, *, title: str, cli: str, tab: str = "") -> list[Route]:
+    """A page and its JSON twin: GET path and GET /api/v1 + path. cli: the command that shows the same."""
+
+    async def endpoint(request: Request) -> Response:
+        ask = WebRequest(request.state.workspace, request.path_params, request.query_params, {}, request)
+        text = await run_in_threadpool(_shown, ask, view, template, rendering.Head(title, tab, cli))
+        return text if isinstance(text, Response) else rendering.html(text)
+
+    return [Address("GET", path, endpoint, function=view, face="html"), route("GET", f"/api/v1{path if path != '/' else '/tasks'}", view)]
+
+
+def form(path: str, function: View, *, back: Told, said: Told = "Done.") -> list[Route]:
+    """An address that takes a form, does the act, and sends the browser `back`, where `said` is shown once."""
+
+    guarded = acts.guard(f"POST {path}", function)
+
+    async def endpoint(request: Request) -> Response:
+        async with sent(request) as given:
+            request.state.typed = given
+            csrf_proven(request, given.own.get(CSRF_FIELD, ""))
+            ask = WebRequest(request.state.workspace, request.path_params, request.query_params, given.fields, request, given.files, form=True)
+            made = await run_in_threadpool(_done, ask, given, guarded, (back, said))
+        return made if isinstance(made, Response) else RedirectResponse(made, 303)
+
+    return [Address("POST", path, endpoint, function=function, face="form")]
+
+
+def _shown(ask: WebRequest, view: View, template: str, head: rendering.Head) -> str | Response:
+    data = view(ask)
+    return data if isinstance(data, Response) else rendering.render(template, plain(data), ask, head)
+
+
+def _done(ask: WebRequest, given: SentForm, function: View, told: tuple[Told, Told]) -> str | Response:
+    """Do it once: the address to go to, with the name of the message there. Gives a Response where the function made one."""
+    submissions, once = ask.workspace.store.submissions, given.own.get("_once", "")
+    person = ask.workspace.person.name
+    if not 16 <= len(once) <= 64 or not once.isalnum():
+        raise UsageError("The form has lost its name", next="open the page again and send it from there")
+    if not submissions.begin(once, person):
+        return _earlier(ask, once, person)
+    try:
+        result = function(ask)
+    except BaseException:
+        submissions.drop(once)
+        raise
+    if isinstance(result, Response):
+        submissions.drop(once)
+        return result
+    back, said = (one(ask, result) if callable(one) else one.format_map({key: quote(str(value), safe="") for key, value in ask.path.items()}) for one in told)
+    location = back + ("&" if "?" in back else "?") + f"sent={once}"
+    submissions.finish(once, location, said)
+    return location
+
+
+def _earlier(ask: WebRequest, once: str, person: str) -> str:
+    """Where the first sending of the same form went."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found = ask.workspace.store.submissions.found(once, person)
+        if found is None:  # the first one was refused: the sender has its answer
+            raise UsageError("The same form was sent twice at once, and refused", next="send it again")
+        if found.location:
+            return found.location
+        time.sleep(0.05)
+    raise LockedError("The same form was sent before, and is still being worked on", next="wait a moment, then open the page again")

@@ -1,0 +1,1 @@
+"""The pages people read and the forms they send: one file a noun."""

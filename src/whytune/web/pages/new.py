@@ -1,0 +1,113 @@
+"""A new use case in the browser: upload files, see what was guessed, mend everything, create it. A draft survives the browser."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import RedirectResponse
+
+from whytune.errors import SettingsError, UsageError
+from whytune.records.drafted import SetupDraft
+from whytune.web.frame import form, page
+from whytune.web.handling import WebRequest, route
+from whytune.workspace import drafting, permissions, wishes
+
+DRAFT = "/drafts/{draft}"
+
+
+def fresh(ask: WebRequest) -> Any:
+    """Where files are uploaded for a new use case, and the drafts of whoever asks."""
+    return {"may": {"create": permissions.may(ask.workspace, "project.created")}, "drafts": drafting.drafts(ask.workspace), "kept_days": drafting.KEPT.days}
+
+
+def shown(ask: WebRequest) -> Any:
+    """A draft: its files, what was guessed, everything typed, and what stands in its way."""
+    return _told(ask, drafting.named(ask.workspace, ask.path["draft"]))
+
+
+def begun(ask: WebRequest) -> SetupDraft:
+    """A draft from uploaded files."""
+    ask.take(upload_=str)
+    return drafting.begin(ask.workspace, _uploads(ask))
+
+
+def added(ask: WebRequest) -> SetupDraft:
+    """More files for a draft."""
+    ask.take(upload_=str)
+    return drafting.add(ask.workspace, ask.path["draft"], _uploads(ask))
+
+
+def saved(ask: WebRequest) -> SetupDraft:
+    """Keep what was typed and look at the data again."""
+    typed, uses = _typed(ask)
+    return drafting.save(ask.workspace, ask.path["draft"], typed, uses)
+
+
+def created(ask: WebRequest) -> Any:
+    """The project of a draft; what was typed with the request is kept first, so that nothing is lost where it is refused."""
+    typed, uses = _typed(ask)
+    if typed or uses:
+        drafting.save(ask.workspace, ask.path["draft"], typed, uses)
+    try:
+        project = drafting.create(ask.workspace, ask.path["draft"])
+    except SettingsError:
+        if not ask.form:
+            raise
+        # Everything is kept in the draft, its problems too: its own page is the better place to mend them.
+        return RedirectResponse(f"/drafts/{ask.path['draft']}", 303)
+    return {"name": project.name, "task": project.file.task, "usecase": project.file.usecase}
+
+
+def discarded(ask: WebRequest) -> SetupDraft:
+    """Throw a draft away, with its files."""
+    ask.take()
+    return drafting.discard(ask.workspace, ask.path["draft"])
+
+
+def _told(ask: WebRequest, draft: SetupDraft) -> dict[str, Any]:
+    return {"draft": draft, "choices": wishes.choices(ask.workspace), "may": {"create": permissions.may(ask.workspace, "project.created")}}
+
+
+def _uploads(ask: WebRequest) -> list[tuple[str, Any]]:
+    return [(file.name, file.path) for file in ask.files.values()]
+
+
+def _typed(ask: WebRequest) -> tuple[dict[str, str], dict[str, str]]:
+    """Every field that was sent, by its name in a draft; and what each file is for."""
+    shape = {
+        "name_": str, "purpose_": str, "task_": str, "metric_": str, "bar_": str, "margin_": str, "confidence_": str,
+        "input_": str, "target_": str, "group_": str, "evidence_": str, "format_": str, "encoding_": str, "limit_": str, "labels_": str,
+        "base_": str, "model_name_": str, "private_": str, "hours_": str, "money_": str, "answers_per_month_": str, "row_": str,
+    }  # fmt: skip
+    *texts, owners, triage, uses = ask.take(**shape, owners_=dict, triage_=dict, use_=dict)
+    typed = {key: text for name, text in zip(shape, texts, strict=True) if (key := name.removesuffix("_")) in ask.body}
+    for group, values in (("owners", owners), ("triage", triage)):
+        typed |= {f"{group}.{key}": value for key, value in values.items()}
+    wrong = [name for name, value in (typed | uses).items() if not isinstance(value, str)]
+    if wrong:
+        raise UsageError("The draft cannot be kept like this", problems=[f"{name}: must be text" for name in wrong], next="send one value for each field")
+    return typed, dict(uses)
+
+
+def _draft(_: WebRequest, made: Any) -> str:
+    return f"/drafts/{made.id}"
+
+
+def _looked(_: WebRequest, made: Any) -> str:
+    count = len(made.problems)
+    return "Kept. Nothing stands in its way." if not count else f"Kept. {count} thing{'s' if count > 1 else ''} to mend."
+
+
+routes = [
+    *page("/projects/new", fresh, "new.html.j2", title="New use case", cli="whytune init NAME --task TASK --from FILE"),
+    *form("/projects/new", begun, back=_draft, said="The files are here. Look at what was guessed, and mend what is wrong."),
+    *page(DRAFT, shown, "draft.html.j2", title="New use case", cli="whytune init NAME --task TASK --from FILE"),
+    *form(DRAFT + "/files", added, back=_draft, said="The files are here."),
+    *form(DRAFT + "/save", saved, back=_draft, said=_looked),
+    *form(DRAFT + "/create", created, back=lambda _, made: f"/projects/{quote(made['name'], safe='')}/data", said="The use case is created. Read and check the data next."),
+    *form(DRAFT + "/discard", discarded, back="/projects/new", said="The draft and its files are gone."),
+    route("POST", f"/api/v1{DRAFT}/save", saved),
+    route("POST", f"/api/v1{DRAFT}/create", created, 201),
+    route("POST", f"/api/v1{DRAFT}/discard", discarded),
+]

@@ -1,0 +1,179 @@
+"""Runs: long work started, followed live, ended; adapters and two of them beside each other.
+
+A page shows a job as it is in the store; what changes while it is open comes as server-sent events from there too. So
+nothing is lost with a browser, a reload or the server, and a second browser sees the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from whytune.errors import UsageError
+from whytune.records.job import KINDS, Job
+from whytune.web import paging
+from whytune.web.frame import form, page
+from whytune.web.handling import Address, WebRequest, route
+from whytune.workspace import following, working
+from whytune.workspace.estimating import estimate
+from whytune.workspace.permissions import may
+from whytune.workspace.workspace import Workspace
+
+EVERY = 1.5
+"""Seconds between two looks into the store for an open page."""
+LONGEST = 55.0
+"""Seconds of one stream; the browser then asks anew from where it was, and who is signed out by then is not let in."""
+SHOWN = 50
+"""Adapters of the list; the newest, and how many there are in all is said."""
+ROOM = "/projects/{name}/runs"
+
+
+def listed(ask: WebRequest) -> Any:
+    """Jobs and adapters of a project, what may be started, and what a run would take where that is known at once."""
+    project = ask.project
+    asked = paging.asked(ask.query, per=20)
+    found, total = working.jobs(ask.workspace, project.name, asked.offset, asked.per)
+    newest = found[:1] if asked.number == 1 else working.jobs(ask.workspace, project.name, 0, 1)[0]
+    adapters, made, status = following.trained(project), project.latest_dataset, project.status()
+    return {
+        "project": project.name, "jobs": found, "page": asked.of(total), "live": newest[0] if newest and newest[0].live else None,
+        "adapters": adapters[:SHOWN], "adapters_total": len(adapters),
+        "may": {kind: may(ask.workspace, working.needed(status, kind)) for kind in KINDS},
+        "steps": [{"name": step.name, "box": step.box, "state": step.state} for step in status.steps],
+        "arms": [arm for arm in ("tuned", "tuned_rag") if arm in project.file.arms.use],
+        "estimate": estimate(project, made.counts) if made else None,
+    }  # fmt: skip
+
+
+def estimated(ask: WebRequest) -> Any:
+    """What a run would take; the files are read for it where no dataset is made yet."""
+    return {"project": ask.project.name, "estimate": ask.project.estimate()}
+
+
+def everywhere(ask: WebRequest) -> Any:
+    """Jobs of every project the asker sees, newest first."""
+    asked = paging.asked(ask.query)
+    found, total = working.jobs(ask.workspace, "", asked.offset, asked.per)
+    return {"jobs": found, "page": asked.of(total)}
+
+
+def followed(ask: WebRequest) -> Any:
+    """One job: where it stands, its curve, its log, what came out and what to do now."""
+    part = ask.query.get("part", "0")
+    if not (part.isascii() and part.isdecimal() and len(part) < 6):
+        raise UsageError(f"part={part[:20]!r} is not a whole number", next="?part=1")
+    found = following.follow(ask.workspace, ask.path["id"], int(part))
+    job = found.job
+    return {
+        "page_title": f"{job.kind}: {job.project}", "job": job, "curve": found.curve, "log": found.log, "after": found.after, "ending": found.ending,
+        "may_stop": found.may_stop, "may_keep": found.may_stop and found.training and not found.ending,
+        "again": {"kind": job.kind, **job.arguments} if job.state in ("failed", "stopped", "lost") else None, "standing": _standing(job),
+        "adapters": _made(ask, job) if found.curve.parts else [], "may_again": may(ask.workspace, working.needed(working.project_of(ask.workspace, job).status(), job.kind)),
+    }  # fmt: skip
+
+
+def happened(ask: WebRequest) -> Any:
+    """Points of a job after number `after`, oldest first; `next` is the number to go on from, None at the end."""
+    after = ask.query.get("after", "0")
+    if not (after.isascii() and after.isdecimal() and len(after) < 12):
+        raise UsageError(f"after={after[:20]!r} is not a whole number", next="?after=0")
+    found = working.points(ask.workspace, ask.path["id"], int(after))
+    return {"points": found, "next": found[-1].seq if found else None}
+
+
+def compared(ask: WebRequest) -> Any:
+    """Two adapters beside each other: settings that differ, curves, results."""
+    one, two = ask.query.get("one", ""), ask.query.get("two", "")
+    if not one or not two:
+        raise UsageError("Two adapters are compared", problems=[f"{name}: missing" for name, value in (("one", one), ("two", two)) if not value], next="choose both in the list of runs")
+    return {"project": ask.project.name, **following.beside(ask.project, one, two)}
+
+
+def started(ask: WebRequest) -> Any:
+    """Start long work in a process of its own: kind, and what that kind takes (until, how, arm, quick)."""
+    kind, until, how, arm, quick = ask.take(kind=str, until_=str, how_=str, arm_=str, quick_=str)
+    given = {"until": until, "how": how, "arm": arm, "quick": "yes" if quick in ("on", "yes", "true") else quick}
+    return working.start(ask.workspace, ask.project.name, kind, {name: value for name, value in given.items() if value})
+
+
+def stopped(ask: WebRequest) -> Any:
+    """Ask a job to stop; keep_best: only its training ends, and the best weights are kept."""
+    (keep_best,) = ask.take(keep_best_=bool)
+    return working.stop(ask.workspace, ask.path["id"], bool(keep_best))
+
+
+async def events(request: Request) -> StreamingResponse:
+    """What happens in a job from a point on, as server-sent events: `point` with its number as id, `job` where it stands, `end`."""
+    workspace, id = request.state.workspace, request.path_params["id"]
+    given = request.headers.get("last-event-id") or request.query_params.get("after", "0")
+    after = int(given) if given.isascii() and given.isdecimal() and len(given) < 12 else 0
+    await run_in_threadpool(working.job, workspace, id)  # who may not see it is told so before anything flows
+    return StreamingResponse(_flow(workspace, id, after), media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+
+
+async def _flow(workspace: Workspace, id: str, after: int) -> AsyncIterator[str]:
+    yield "retry: 1500\n\n"
+    end, told = time.monotonic() + LONGEST, ""
+    while time.monotonic() < end:
+        job, new = await run_in_threadpool(following.since, workspace, id, after)
+        for point in new:
+            after = point.seq
+            yield f"id: {point.seq}\nevent: point\ndata: {json.dumps({'kind': point.kind, 'when': point.when, **point.values})}\n\n"
+        now = json.dumps(_standing(job))
+        if now != told:
+            told = now
+            yield f"event: job\ndata: {now}\n\n"
+        if new:
+            continue  # there may be more, and what is behind is told at once
+        if not job.live:
+            yield "event: end\ndata: {}\n\n"
+            return
+        await asyncio.sleep(EVERY)
+
+
+def _standing(job: Job) -> dict[str, Any]:
+    """What of a job changes while one looks."""
+    return {
+        "state": job.state, "phase": job.phase, "done": job.done, "total": job.total, "unit": job.unit,
+        "left": None if job.left is None else round(job.left), "note": job.note,
+    }  # fmt: skip
+
+
+def _made(ask: WebRequest, job: Job) -> list[dict[str, str]]:
+    """Adapters that a finished training speaks of, with their place."""
+    if job.kind not in ("run", "train") or job.state != "done":
+        return []
+    project = working.project_of(ask.workspace, job)
+    return [{"id": line.id, "best": f"step {line.best_step}", "dev_loss": f"{line.dev_loss:.3f}", "early": "yes" if line.ended_early else ""} for line in following.trained(project) if line.current]
+
+
+def _to_job(_: WebRequest, result: Any) -> str:
+    return f"/runs/{quote(result.id, safe='')}"
+
+
+def _told(ask: WebRequest, _: Any) -> str:
+    return "Training ends after this step; the best weights are kept." if ask.body.get("keep_best") else "The job is asked to stop; what is done is kept."
+
+
+_stream = Address("GET", "/runs/{id}/events", events, function=lambda ask: None, face="stream")
+routes = [
+    *page(ROOM, listed, "runs.html.j2", title="Runs", tab="runs", cli="whytune jobs {name}"),
+    *page(f"{ROOM}/estimate", estimated, "runs_estimate.html.j2", title="What a run would take", tab="runs", cli="whytune run {name} --dry-run"),
+    *page(f"{ROOM}/compare", compared, "runs_compare.html.j2", title="Two runs beside each other", tab="runs", cli="whytune leaderboard {name}"),
+    *page("/runs", everywhere, "runs_all.html.j2", title="Jobs", cli="whytune jobs"),
+    *page("/runs/{id}", followed, "run.html.j2", title="Job", cli="whytune jobs show {id}"),
+    *form(ROOM, started, back=_to_job, said="Started. It goes on in a process of its own: this page may be closed."),
+    *form("/runs/{id}/stop", stopped, back=_to_job, said=_told),
+    _stream,
+    route("GET", "/api/v1/runs/{id}/points", happened),
+    route("POST", "/api/v1/projects/{name}/runs", started, 201),
+    route("POST", "/api/v1/runs/{id}/stop", stopped),
+]

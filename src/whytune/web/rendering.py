@@ -1,0 +1,152 @@
+"""HTML from plain data: one frame around every page, everything from outside escaped.
+
+The frame (`frame` in the templates) says who is asking, what stands in the bar, and what the page's twins are; the
+page's own data is `it`. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from whytune.errors import WhytuneError
+from whytune.web import curves, markdown, showing
+from whytune.web.auth import csrf_of, session_of
+from whytune.web.forms import SECRET
+from whytune.web.handling import WebRequest
+from whytune.workspace.workspace import Workspace
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+THEMES = ("auto", "light", "dark")
+TABS = (
+    ("map", "Map"), ("data", "Data"), ("compare", "Compare"), ("runs", "Runs"), ("review", "Review"),
+    ("responsible", "Responsible AI"), ("decide", "Decide"), ("live", "Live"),
+)  # fmt: skip
+"""Inside a use case, in the order of the flow."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a page says of itself: its title, its tab and the command that shows the same."""
+
+    title: str
+    tab: str = ""
+    cli: str = ""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stands around every page. csrf and `once` go into each form; said is the message of the form just sent."""
+
+    title: str
+    person: str
+    roles: tuple[str, ...]
+    solo: bool
+    signed_in: bool
+    csrf: str
+    theme: str
+    keys: bool
+    tab: str
+    tabs: tuple[tuple[str, str], ...]
+    project: str
+    cli: str
+    json_url: str
+    path: str
+    query: Mapping[str, str]
+    said: str
+
+    @property
+    def once(self) -> str:
+        """A new name for a form, so that sending it twice is one act."""
+        return secrets.token_hex(16)
+
+
+def render(template: str, data: Any, ask: WebRequest, head: Head) -> str:
+    """A page's HTML. Data may name the page more closely: `page_title`."""
+    if isinstance(data, Mapping) and data.get("page_title"):
+        head = replace(head, title=str(data["page_title"]))
+    return environment().get_template(template).render(it=data, frame=frame_of(ask.request, ask.workspace, head))
+
+
+def html(text: str, status: int = 200) -> HTMLResponse:
+    """The answer that carries a page."""
+    return HTMLResponse(text, status)
+
+
+def frame_of(request: Request, workspace: Workspace | None, head: Head) -> Frame:
+    """The frame for this request; without a workspace, or with nobody signed in, the bar stays empty."""
+    person = workspace.person if workspace is not None and not getattr(request.state, "nobody", False) else None
+    secret = session_of(request.headers)
+    kept, path = cookies(request), request.url.path
+    name = str(request.path_params.get("name", "")) if path.startswith("/projects/") else ""
+    query = "?" + request.url.query if request.url.query else ""
+    return Frame(
+        title=head.title, person=person.name if person else "", roles=person.roles if person else (), solo=bool(person and person.solo),
+        signed_in=bool(person and secret), csrf=csrf_of(secret) if secret else "", theme=kept.get("whytune_theme", "auto"), keys=kept.get("whytune_keys", "on") != "off",
+        tab=head.tab, tabs=TABS, project=name if head.tab else "", cli=_filled(head.cli, request.path_params), json_url=f"/api/v1{path if path != '/' else '/tasks'}{query}",
+        path=path, query=dict(request.query_params), said=_said(request, workspace, person.name if person else ""),
+    )  # fmt: skip
+
+
+def cookies(request: Request) -> dict[str, str]:
+    """The reader's own settings: theme and shortcuts; whatever else a cookie says counts as not set."""
+    try:
+        read = SimpleCookie(request.headers.get("cookie", ""))
+    except CookieError:
+        return {}
+    allowed = {"whytune_theme": THEMES, "whytune_keys": ("on", "off")}
+    return {name: read[name].value for name, values in allowed.items() if name in read and read[name].value in values}
+
+
+def failure(error: WhytuneError, status: int, request: Request, workspace: Workspace | None) -> HTMLResponse:
+    """The page that says what went wrong, with everything that was typed, ready to be sent again."""
+    typed = getattr(request.state, "typed", None)
+    told = {
+        "what": error.what, "where": error.where, "problems": list(error.problems), "next": error.next, "code": error.code, "status": status,
+        "typed": [(name, "" if SECRET.search(name) else one) for name, value in typed.fields.items() for one in (value if isinstance(value, list) else [value])] if typed else [],
+        "secrets": [name for name in typed.fields if SECRET.search(name)] if typed else [],
+        "files": [file.name for file in typed.files.values()] if typed else [],
+        "action": request.url.path if typed else "",
+    }  # fmt: skip
+    frame = frame_of(request, workspace, Head(showing.TITLES.get(status, "This did not work")))
+    return HTMLResponse(environment().get_template("failure.html.j2").render(it=told, frame=frame), status)
+
+
+@cache
+def environment() -> Environment:
+    """The templates: autoescaping, and an unknown name is an error."""
+    made = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.globals.update(static=static, curve_of_job=curves.of_job, curves_of_two=curves.of_two)
+    made.filters.update(showing.FILTERS, manual=markdown.html)
+    return made
+
+
+@cache
+def static(name: str) -> str:
+    """The address of a file of `static/`, with a mark of its content, so that a browser may keep it for good."""
+    return f"/static/{name}?v={sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
+
+
+def _said(request: Request, workspace: Workspace | None, person: str) -> str:
+    once = request.query_params.get("sent", "")
+    if not once or workspace is None or not person:
+        return ""
+    found = workspace.store.submissions.found(once, person)
+    return found.said if found else ""
+
+
+def _filled(text: str, path: Mapping[str, Any]) -> str:
+    for name, value in path.items():
+        text = text.replace("{" + name + "}", str(value))
+    return text
