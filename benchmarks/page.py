@@ -22,10 +22,10 @@ comes from. None of them is part of this project; `WHYTUNE_CASES` names the fold
 
 def page(kept: Mapping[str, Kept]) -> str:
     """The whole page; parts that were not measured are left out."""
-    writers = {"demo": _demo, "cases": _cases, "training": _training, "answering": _answering, "data": _plain, "checks": _checks, "store": _plain, "review": _plain, "serving": _plain, "help": _plain, "web": _plain}
+    writers = {"demo": _demo, "cases": _cases, "training": _training, "answering": _answering, "data": _plain, "near": _plain, "checks": _checks, "store": _plain, "review": _plain, "serving": _plain, "help": _plain, "web": _plain, "live": _plain}
     titles = {
         "demo": "`make demo`, after set-up", "cases": "Real data, from files to verdict", "training": "Training speed", "answering": "Answering speed",
-        "data": "100,000 rows: import, split, certificate, checks", "checks": "Every check over 10,000 and 100,000 rows", "store": "Store and search", "review": "Review queue with 50 people", "serving": "Serving: what the gateway adds", "web": "The site with 50 use cases, 10,000 cases, 500 runs; fifty people and five live runs", "help": "`whytune --help`",
+        "data": "100,000 rows: import, split, certificate, checks", "near": "Exact and near-duplicates of 1,000,000 texts", "checks": "Every check over 10,000 and 100,000 rows", "store": "Store and search", "review": "Review queue with 50 people", "serving": "Serving: what the gateway adds", "web": "The site with 50 use cases, 10,000 cases, 500 runs; fifty people and five live runs", "live": "A training that somebody watches in the browser", "help": "`whytune --help`",
     }  # fmt: skip
     parts = [INTRO]
     for name, title in titles.items():

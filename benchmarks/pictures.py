@@ -22,9 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import sync_playwright  # noqa: E402
-from tests.browser.conftest import ARGUMENTS, Noise  # noqa: E402
+from tests.browser.conftest import Noise  # noqa: E402
 from tests.browser.house import PASSWORD, built, serving  # noqa: E402
 from tests.browser.walking import Walk  # noqa: E402
+from tests.chromium import ARGUMENTS  # noqa: E402
 
 SKIPPED = (".json", ".md", "report.html")
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 800}
@@ -61,6 +62,7 @@ def shoot(page: Any, url: str, out: Path) -> None:
     page.emulate_media(color_scheme="light", media="screen")
     page.screenshot(path=out / f"{name_of(url)}.320.png", full_page=True)
     page.set_viewport_size(WIDE)
+    page.emulate_media(media="print")
     sheets = pypdfium2.PdfDocument(page.pdf(format="A4"))
     first = sheets[0].render(scale=1.5, rev_byteorder=True)
     (out / f"{name_of(url)}.print.png").write_bytes(png(first.to_numpy()))

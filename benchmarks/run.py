@@ -79,11 +79,13 @@ PARTS: dict[str, Callable[[], Any]] = {
     "training": lambda: script("training.py", "--steps", "3", "--turns", "2", "--cache", str(Path.home() / ".cache" / "whytune"), *(("--rows", str(BANKING)) if BANKING.exists() else ())),
     "answering": lambda: script("answering.py", "--cases", str(CASES), "--rounds", "3"),
     "data": lambda: script("data.py", "--rows", "100000"),
+    "near": lambda: script("near.py"),
     "checks": lambda: script("checks.py", "--cases", str(CASES)),
     "store": lambda: script("store.py", "--rows", "20000"),
     "review": lambda: script("review.py"),
     "serving": lambda: script("serving.py"),
     "web": lambda: script("web.py"),
+    "live": lambda: script("live.py"),
     "cases": cases,
 }
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -11,6 +14,10 @@ from hypothesis import settings
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell that starts this in the background has interrupts ignored; tests that send one need it heard, here and in children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = ("tests/circle/test_banking.py", "tests/cli/test_faults.py", "tests/training/test_methods.py", "tests/training/test_resume.py", "tests/cli/test_whole_flow.py")
 """Files that take minutes, longest first: begun first, they do not run on alone at the end beside an idle process."""
@@ -27,3 +34,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny import build
 
     return build(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A real browser, opened once for a test process."""
+    from tests.chromium import opened
+
+    yield from opened()

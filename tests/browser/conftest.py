@@ -23,13 +23,7 @@ from typing import Any
 
 import pytest
 from tests.browser.house import PASSWORD, TOKENS, House, built, serving
-
-ARGUMENTS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-PATIENCE = 15_000
-"""Milliseconds that an expectation waits for a condition on a busy machine; nothing takes as long on an idle one."""
+from tests.chromium import PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -63,22 +57,6 @@ def web(house: House) -> Iterator[str]:
     """The address of a `whytune web` over `house`."""
     with serving(house.folder, "web") as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """The browser."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None and not os.environ.get("CI"):
-        pytest.skip("no chromium on this machine")
-    assert path, "CI must have a chromium"
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 class Noise:

@@ -23,7 +23,7 @@ from whytune.records.ledger import ROLES
 from whytune.web.app import make_app
 from whytune.workspace.workspace import Workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 CASES = 6
 """Requests for each address."""
 SHUT = {"/api/v1/session", "/api/v1/sign-out"}

@@ -10,7 +10,7 @@ import pytest
 from tests.browser import looking
 from tests.browser.walking import PAGES, Walk
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 NOT_LINKED = {
     "/search": "reached by its form", "/drafts/{draft}": "after an upload", "/consumers/secret/{key}": "after a key was made", "/projects/{name}/runs/compare": "by its form, with two adapters",
     "/review/{id}/disputes": "once two people differ", "/tasks": "the same as /",

@@ -135,7 +135,7 @@ def test_the_server_serves_and_stops(tmp_path: Path) -> None:
             except httpx.TransportError:
                 assert server.poll() is None, server.stdout.read() if server.stdout else ""
                 time.sleep(0.2)
-        assert answer.json() == {"projects": []}
+        assert answer.json()["projects"] == []
         assert httpx.get(f"http://localhost:{port}/api/v1/projects", headers={"Host": "evil.example"}, timeout=5).status_code == 403
     finally:
         server.terminate()

@@ -82,7 +82,7 @@ def test_each_process_keeps_its_own_device(monkeypatch: pytest.MonkeyPatch) -> N
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "6"
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_two_processes_train_the_same_bytes_and_a_killed_one_does_not_end_the_run(tiny_base: Base, tmp_path: Path) -> None:
     assert together(tiny_base, tmp_path / "first").code == 0
     seen: list[int] = []

@@ -45,7 +45,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
             each.kill()
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_job_outlives_the_server_is_known_as_lost_and_goes_on(place: Path) -> None:
     project: Project = tuned_projects.project(place, "")
     edit(project.folder / "whytune.toml", epochs="4000.0", checkpoints="400")
