@@ -19,7 +19,7 @@ from tests.browser import acting
 from tests.browser.acting import Quiet, Visit, ends, enters, leaves, refused, said, sign_in, signing, task
 from tests.browser.house import HOSTILE, PASSWORD, House, edit
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 
 
 @pytest.fixture(scope="module", autouse=True)
