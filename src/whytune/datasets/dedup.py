@@ -45,6 +45,7 @@ def near(
             found = view.similar(first, second)
             close = found >= threshold - _EXACTLY
             yield from map(Near, first[close].tolist(), second[close].tolist(), found[close].tolist())
+        del view  # before the next one is made
 
 
 def _proposed(view: View, threshold: float) -> Iterator[tuple[Any, Any]]:

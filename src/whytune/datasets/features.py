@@ -6,13 +6,13 @@ at least 50, at most 500) are *common*: they count in one of the two similaritie
 question frame makes no two texts the same.
 
 Columns are in order of how many texts hold them, rarest first; an n-gram of one text alone has no column, only its
-place in that text's size. Example: `views(["a b", "a c"])[1].similar([0], [1])` is `[0.25]`: they share "a" and "^ a" of eight.
+place in that text's size. Example: `[*views(["a b", "a c"])][1].similar([0], [1])` is `[0.25]`: they share "a" and "^ a" of eight.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +46,8 @@ class View:
         return np.where(own > 0, np.minimum(own, _jaccard(self.full, self.full_size, first, second)), 0.0)
 
 
-def views(texts: Sequence[str]) -> tuple[View, View]:
-    """Word 3-shingles of the longer texts; words and word pairs of the shorter ones."""
+def views(texts: Sequence[str]) -> Iterator[View]:
+    """Word 3-shingles of the longer texts, then words and word pairs of the shorter ones; one at a time, for both take memory."""
     import numpy as np
 
     known: dict[str, int] = {}
@@ -65,7 +65,8 @@ def views(texts: Sequence[str]) -> tuple[View, View]:
     begins = np.flatnonzero((left >= 3) & (length[row] >= FEWEST_WORDS_FOR_SHINGLES))
     # Pairs are numbered before the third word joins them: three words in one number might not fit into 64 bits.
     _, pair = np.unique(ids[begins] * vocabulary + ids[begins + 1], return_inverse=True)
-    long = _view(row[begins], pair * vocabulary + ids[begins + 2], len(texts))
+    yield _view(row[begins], pair * vocabulary + ids[begins + 2], len(texts))
+    del begins, pair
 
     held = np.flatnonzero(length[row] <= MOST_WORDS_FOR_PAIRS)
     first, last = held[place[held] == 0], held[left[held] == 1]
@@ -75,8 +76,7 @@ def views(texts: Sequence[str]) -> tuple[View, View]:
         ids[held], vocabulary + ids[inner] * side + ids[inner + 1],
         vocabulary + vocabulary * side + ids[first], vocabulary + ids[last] * side + vocabulary + 1,
     )  # fmt: skip
-    short = _view(np.concatenate([row[held], row[inner], row[first], row[last]]), np.concatenate(keys), len(texts))
-    return long, short
+    yield _view(np.concatenate([row[held], row[inner], row[first], row[last]]), np.concatenate(keys), len(texts))
 
 
 def ignored_above(texts: int) -> int:
@@ -90,7 +90,8 @@ def _view(row: Any, key: Any, texts: int) -> View:
 
     kinds, column = np.unique(key, return_inverse=True)
     width = max(1, len(kinds))
-    entries = np.unique(row * width + column)
+    entries = np.sort(row * width + column)
+    entries = entries[np.diff(entries, prepend=-1) > 0]  # np.unique hashes, and takes twenty times as long
     row, column = entries // width, entries % width
     full_size = np.bincount(row, minlength=texts)
     count = np.bincount(column, minlength=width)
@@ -105,11 +106,12 @@ def _view(row: Any, key: Any, texts: int) -> View:
     row, column = row[kept], column[kept]
     rare = ~common[column]
     wide = max(1, len(order))
-    entries = np.sort(row * wide + number[column])
     searched = rare | (own_size[row] == 0)
+    entries = row * wide + number[column]
+    full, own = (_matrix(np.sort(some), texts, wide) for some in (entries, entries[rare]))
+    search = own if (searched == rare).all() else _matrix(np.sort(entries[searched]), texts, wide)
     return View(
-        full=_matrix(entries, texts, wide), own=_matrix(np.sort((row * wide + number[column])[rare]), texts, wide),
-        search=_matrix(np.sort((row * wide + number[column])[searched]), texts, wide),
+        full=full, own=own, search=search,
         full_size=full_size, own_size=own_size, search_size=np.where(own_size > 0, own_size, full_size), count=count[shared][order],
     )  # fmt: skip
 
