@@ -2,7 +2,7 @@
 
 Loopback only, unless behind a proxy that ends TLS, and then only with people. A workspace without people is open to
 its one user on loopback. A host name that is not this machine's is refused: a page elsewhere could otherwise point its
-own name here and read the answers. A session needs its second secret, in a header, for every change.
+own name here and read the answers. A session needs its second secret, in a header or a form's field, for every change.
 """
 
 from __future__ import annotations
