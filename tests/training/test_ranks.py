@@ -21,6 +21,7 @@ from whytune.records.candidate import Base, Prompt
 from whytune.training.plan import TrainingPlan
 from whytune.training.ranks import Ranks, join, seat
 from whytune.training.train import train
+from whytune.workspace.learning import DEATHS
 
 
 def together(base: Base, run: Path, on_line: Any = lambda _: None, **job: Any) -> Ended:
@@ -82,9 +83,14 @@ def test_each_process_keeps_its_own_device(monkeypatch: pytest.MonkeyPatch) -> N
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "6"
 
 
+def in_the_end(base: Base, run: Path, **more: Any) -> bool:
+    """Whether it ends well, taken up as often as the workspace takes up a run of which a process dies (gloo may abort as it shuts down)."""
+    return any(together(base, run, **more).code == 0 for _ in range(DEATHS + 1))
+
+
 @pytest.mark.deep
 def test_two_processes_train_the_same_bytes_and_a_killed_one_does_not_end_the_run(tiny_base: Base, tmp_path: Path) -> None:
-    assert together(tiny_base, tmp_path / "first").code == 0
+    assert in_the_end(tiny_base, tmp_path / "first")
     seen: list[int] = []
 
     def kill_at_the_fourth(line: str) -> None:
@@ -99,10 +105,11 @@ def test_two_processes_train_the_same_bytes_and_a_killed_one_does_not_end_the_ru
     assert not died.signalled
     assert not (tmp_path / "killed" / "done.json").exists()
     assert list((tmp_path / "killed").glob("checkpoint-*"))
-    assert together(tiny_base, tmp_path / "killed", save_every=0.2).code == 0
+    assert in_the_end(tiny_base, tmp_path / "killed", save_every=0.2)
     assert weights(tmp_path / "first") == weights(tmp_path / "killed"), "same seed and number of processes, same bytes"
     told = json.loads((tmp_path / "killed" / "done.json").read_text())
-    assert (told["resumed"], told["versions"]["processes"]) == (1, "2")
+    assert told["resumed"] >= 1
+    assert told["versions"]["processes"] == "2"
 
     train(TrainingPlan(tiny_base, RECIPE, Prompt(system=SYSTEM), tmp_path / "one", save_every=1e9), rows(16), rows(4, 100), progress=Silent())
     assert losses(tmp_path / "first") == pytest.approx(losses(tmp_path / "one"), rel=1e-4), "the batch is the recipe's, however many share it"
