@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from whytune.cli.options import Json, workspace
+from whytune.cli.options import Json, ListByDefault, workspace
 from whytune.cli.screen import plain_seconds, say, say_json, say_next, table
 
 if TYPE_CHECKING:
@@ -16,19 +15,9 @@ if TYPE_CHECKING:
 Which = Annotated[str, typer.Argument(help="The job's id, as `whytune jobs` lists it.")]
 
 
-class _JobsByDefault(TyperGroup):
-    """`whytune jobs NAME` is `whytune jobs list NAME`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        asked_for_help = args and args[0] in ("-h", "--help")
-        if not asked_for_help and (not args or args[0] not in self.commands):
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
-
-
 def add_to(app: typer.Typer) -> None:
     """Register this file's commands."""
-    room = typer.Typer(help="Long work: what runs, what came out, how to end it.", cls=_JobsByDefault)
+    room = typer.Typer(help="Long work: what runs, what came out, how to end it.", cls=ListByDefault)
     room.command("list")(list_jobs)
     room.command()(show)
     room.command()(stop)

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from whytune.cli.options import Json, Name, project, workspace
+from whytune.cli.options import Json, ListByDefault, Name, project, workspace
 from whytune.cli.screen import Screen, plain_seconds, say, say_json, say_next, table
 
 if TYPE_CHECKING:
     from whytune.records.choice import ModelChoice
 
 
-class _ListByDefault(TyperGroup):
-    """`whytune models NAME` is `whytune models list NAME`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        asked_for_help = args and args[0] in ("-h", "--help")
-        if not asked_for_help and (not args or args[0] not in self.commands):
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
-
-
 def add_to(app: typer.Typer) -> None:
     """Register this file's commands."""
-    room = typer.Typer(help="Base models that may be used, and which of them fit.", cls=_ListByDefault)
+    room = typer.Typer(help="Base models that may be used, and which of them fit.", cls=ListByDefault)
     room.command("list")(list_models)
     room.command("add")(add)
     app.add_typer(room, name="models")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from whytune.workspace.project import Project
@@ -25,3 +26,13 @@ def workspace() -> Workspace:
 def project(name: str) -> Project:
     """The project named on the command line."""
     return workspace().project(name)
+
+
+class ListByDefault(TyperGroup):
+    """A group whose `list` may be left out: `whytune models NAME` is `whytune models list NAME`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        asked_for_help = args and args[0] in ("-h", "--help")
+        if not asked_for_help and (not args or args[0] not in self.commands):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)

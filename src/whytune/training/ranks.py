@@ -8,6 +8,7 @@ taken in pieces that no wrapper around the model could see. The first one looks 
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -120,6 +121,8 @@ def join(processes: int) -> Ranks:
         distributed.init_process_group(
             "nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE, device_id=device
         )
+        # While Python still stands: a group that is torn down with the libraries may abort when the others leave first.
+        atexit.register(distributed.destroy_process_group)
         # From here on the libraries see one process with one device, which is all they need to know.
         for name in _OF_TORCHRUN:
             os.environ.pop(name, None)
