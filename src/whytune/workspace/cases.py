@@ -3,6 +3,7 @@
     found = cases(project, CaseQuestion(one="prompt", two="tuned", show="regressions"), offset=0, limit=50)
 
 Items of the sealed test set are shown only through a trial: before anybody looked at it there is none, and nothing to show.
+What an open blind round asks of whoever looks is left out, also from what is counted and searched.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from whytune.errors import NotFoundError, UsageError
 from whytune.records.candidate import ARM_TITLES, Candidate
 from whytune.records.data import Passage, SplitName
 from whytune.records.evidence import Measure, Trial
+from whytune.workspace import blindness
+from whytune.workspace.blindness import BlindRound
 from whytune.workspace.case_memory import MEMORY, CaseAnswer, CaseRow
 
 if TYPE_CHECKING:
@@ -104,6 +107,10 @@ class CaseList:
     lines: tuple[CaseLine, ...]
     looks: int
     erased: int
+    held_back: int
+    """Items of the split that an open blind round keeps from whoever asks; in no list, count or search here."""
+    rounds: tuple[BlindRound, ...]
+    """Those rounds."""
 
 
 @dataclass(frozen=True)
@@ -152,10 +159,11 @@ def cases(project: Project, question: CaseQuestion, offset: int = 0, limit: int 
     first, second = (MEMORY.answers(store, _trial(project, arm)) for arm in (one, two))
     words = question.words.casefold().split()
     name, _, value = question.slice.partition("=")
+    blind = blindness.held_back(project)
     kinds: dict[str, list[tuple[float, CaseRow]]] = {show: [] for show in SHOWS}
     for row in rows.values():
         before, after = first.get(row.item), second.get(row.item)
-        if before is None or after is None or (name and (name, value) not in row.slices):
+        if before is None or after is None or row.item in blind.items or (name and (name, value) not in row.slices):
             continue
         if words and not all(word in row.folded or word in before.folded or word in after.folded for word in words):
             continue
@@ -170,16 +178,18 @@ def cases(project: Project, question: CaseQuestion, offset: int = 0, limit: int 
         split=split, metric=one.primary.name, graded=graded(first, second), one=one, two=two, arms=tuple(arms), show=question.show,
         words=question.words, slice=question.slice, counts={show: len(found) for show, found in kinds.items()}, slices=_slices(rows),
         total=len(chosen), lines=lines, looks=project.looks, erased=project.erased,
+        held_back=sum(item in blind.items for item in rows), rounds=blind.among([*rows]),
     )  # fmt: skip
 
 
 def case(project: Project, item: str, split: str = "test") -> CaseShown:
-    """One item with every arm's answer. Raises NotFoundError where it is not an item that somebody measured."""
+    """One item with every arm's answer. Raises NotFoundError where nobody measured it, NotAllowedError where a blind round holds it back."""
     chosen = _checked(CaseQuestion(split=split))
     arms = measured(project, chosen)
     row = MEMORY.rows(project.workspace.store, project.dataset, chosen).get(item)
     if row is None:
         raise NotFoundError(f"{item[:80]!r} is no case of {project.name}", where=f"{chosen} of dataset version {project.dataset.number}", next=f"whytune compare {project.name}")
+    blindness.held_back(project).check(item, project)
     answers, held = [], []
     for arm in arms:
         said = MEMORY.answers(project.workspace.store, _trial(project, arm))
@@ -242,7 +252,7 @@ def _checked(question: CaseQuestion) -> SplitName:
     if question.slice and "=" not in question.slice:
         problems.append(f"slice={question.slice[:40]!r}: write name=value")
     if problems:
-        raise UsageError("These cases cannot be shown", problems=problems, next="?show=regressions")
+        raise UsageError("These cases cannot be shown", problems=problems, next="?show=regressions; at the terminal: whytune cases --show regressions")
     return SPLITS[question.split]
 
 

@@ -28,6 +28,7 @@ from whytune.responsible import probes, suites
 from whytune.responsible.cases import Case, ProbeSubject, Side
 from whytune.responsible.limits import PROBES, ProbeLimits, read_limits
 from whytune.text import clip
+from whytune.workspace import blindness
 from whytune.workspace.duties import check_signature
 from whytune.workspace.probing import Inspector
 from whytune.workspace.roles import ACTS, check
@@ -165,12 +166,12 @@ def wishes_of(project: Project) -> Wishes:
 
 
 def report_of(project: Project, arm: str = "") -> ResponsibleReport:
-    """The newest report about that arm's candidate. Raises NotFoundError where it was never inspected."""
+    """The newest report about that arm's candidate, as whoever acts may read it. Raises NotFoundError where it was never inspected."""
     candidate = chosen(project, arm)
     found = next((each for each in reversed(project.records(ResponsibleReport)) if each.candidate == candidate.id and each.dataset == project.dataset.id), None)
     if found is None:
         raise NotFoundError(f"{project.name}'s candidate {candidate.arm} was not inspected yet", next=f"whytune responsible run {project.name} --arm {candidate.arm}")
-    return found
+    return blindness.report(project, found)
 
 
 def said(project: Project, report: ResponsibleReport) -> dict[str, str]:

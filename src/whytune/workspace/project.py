@@ -218,11 +218,12 @@ class Project:
     # The report
 
     def report(self, kind: str = "html") -> str:
-        """The decision page as html, md or json."""
+        """The decision page as html, md or json; without examples that an open blind round holds back from whoever acts."""
         from whytune.report import html, markdown
         from whytune.report.twin import json_text
+        from whytune.workspace import blindness
 
-        decision = self.decision
+        decision = blindness.decision(self)
         if decision is None:
             raise NotFoundError(f"{self.name} has no decision yet", next=f"whytune run {self.name}")
         writers = {"html": html.html, "md": markdown.markdown, "json": json_text}

@@ -29,7 +29,7 @@ from whytune.errors import (
     WhytuneError,
 )
 from whytune.records.served import Announced
-from whytune.workspace import consumers, endpoints, releasing, roles
+from whytune.workspace import blindness, consumers, endpoints, privacy, releasing, roles
 from whytune.workspace.consumers import Granted
 from whytune.workspace.feedback import Said
 
@@ -85,7 +85,9 @@ def ask(workspace: Workspace, question: Attempt) -> Tried:
         problems.append(f"the question has {len(question.text):,} characters; the most is {LONGEST:,}")
     if problems:
         raise UsageError("This cannot be asked", problems=problems, next="write the question anew")
-    releasing.live(workspace, question.alias)
+    release = releasing.live(workspace, question.alias)
+    for project in (one for one in workspace.projects() if privacy.of(one.folder).key == release.project):
+        blindness.check_question(project, question.text)
     begun = time.monotonic()
     body = {"model": question.alias, "messages": [{"role": "user", "content": question.text}], "store": question.keep}
     endpoint, said = _post(workspace, question.alias, "chat/completions", body)

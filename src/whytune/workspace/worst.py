@@ -1,7 +1,7 @@
 """The worst cases of a probe with their words: the row or suite item as it was, and what both sides answered.
 
 A report holds ids and counts alone; the words are looked up when somebody wants to read them, so that what was erased
-meanwhile is not shown. Rows of the test set are never among them.
+meanwhile is not shown. Rows of the test set are never among them, nor what an open blind round asks of whoever looks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from whytune.errors import NotFoundError
 from whytune.records.data import Dataset
 from whytune.records.responsible import ProbeResult, ResponsibleReport
 from whytune.responsible import suites
+from whytune.workspace import blindness
 from whytune.workspace.creating import SplitRow
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class CaseWords:
 
 def words(project: Project, report: ResponsibleReport, probe: str) -> tuple[ProbeResult, list[CaseWords]]:
     """The finding of that probe and its worst cases. Raises NotFoundError."""
+    report = blindness.report(project, report)
     found = next((result for result in report.results if result.probe == probe), None)
     if found is None:
         there = ", ".join(result.probe for result in report.results)

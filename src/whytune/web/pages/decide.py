@@ -15,7 +15,7 @@ from whytune.web.frame import form, page
 from whytune.web.handling import Address, WebRequest, plain, route
 from whytune.web.rendering import Head, html, render
 from whytune.web.routes.release import accepted, fixed_policy, sent_back, signed
-from whytune.workspace import comparing, ranking, sign_offs
+from whytune.workspace import blindness, comparing, ranking, sign_offs
 from whytune.workspace.accepting import ChangedError
 from whytune.workspace.permissions import may
 from whytune.workspace.project import Project
@@ -40,7 +40,7 @@ def board(ask: WebRequest) -> Any:
 
 def _page_data(ask: WebRequest, arm: str) -> dict[str, Any]:
     project = ask.project
-    decision = project.decision
+    decision = blindness.decision(project)
     held: dict[str, Any] = {
         "project": project.name, "decision": decision, "changed": "", "typed": {}, "policy_text": sign_offs.text_of_policy(project),
         "may": {"fix_policy": may(ask.workspace, "policy.fixed"), "release": may(ask.workspace, "release.made")},
