@@ -255,6 +255,8 @@ def test_compare_cases_board_and_report(sits: Sits, project: Project) -> None:
     assert len(listed["cases"]["lines"]) == 5
     line = listed["cases"]["lines"][0]
     page = carl.page(f"{HERE}/compare/cases?show=all&per=5&page=2&q=")
+    assert "whytune cases desk --arms" in page
+    assert "--show all --page 2 --per 5" in page, "the twin lists the same cases"
     assert line["input"] in page
     assert "page=3" in page
     assert "show=all" in page

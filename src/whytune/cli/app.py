@@ -16,6 +16,7 @@ from whytune.cli import (
     accept,
     alias,
     audit,
+    cases,
     data,
     decision,
     erase,
@@ -46,7 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (projects, overview, jobs, data, decision, leaderboard, models, responsible, review, accept, release, alias, audit, erase, people, web, serve, feedback, system):
+for room in (projects, overview, jobs, data, decision, cases, leaderboard, models, responsible, review, accept, release, alias, audit, erase, people, web, serve, feedback, system):
     room.add_to(app)
 
 

@@ -73,9 +73,9 @@ class Frame:
 
 
 def render(template: str, data: Any, ask: WebRequest, head: Head) -> str:
-    """A page's HTML. Data may name the page more closely: `page_title`."""
-    if isinstance(data, Mapping) and data.get("page_title"):
-        head = replace(head, title=str(data["page_title"]))
+    """A page's HTML. Data may name the page and the command that shows the same more closely: `page_title`, `page_cli`."""
+    if isinstance(data, Mapping):
+        head = replace(head, title=str(data.get("page_title") or head.title), cli=str(data.get("page_cli") or head.cli))
     return environment().get_template(template).render(it=data, frame=frame_of(ask.request, ask.workspace, head))
 
 

@@ -118,11 +118,12 @@ def trained(project: Project) -> list[TrainedLine]:
 
 
 def beside(project: Project, one: str, two: str) -> dict[str, Any]:
-    """Two adapters beside each other: what differs in how they were trained, their curves, and how they did on the test set."""
+    """Two adapters beside each other: what differs in how they were trained, their curves, and how they did on the test set.
+
+    one and two: an adapter's id, or six digits or more that it begins with.
+    """
     lines = {line.id: line for line in trained(project)}
-    missing = [id for id in (one, two) if id not in lines]
-    if missing:
-        raise NotFoundError(f"There is no adapter {missing[0][:60]!r} in {project.name}", next="choose two of the list of runs")
+    one, two = _named(project, lines, one), _named(project, lines, two)
     by_adapter = {candidate.adapter: trial for trial in project.records(Trial) if trial.split == "test" and (candidate := _candidate(project, trial)).adapter}
     found: list[dict[str, Any]] = []
     every: list[dict[str, str]] = []
@@ -138,6 +139,15 @@ def beside(project: Project, one: str, two: str) -> dict[str, Any]:
         "one": found[0], "two": found[1], "differ": [each for each in settings if each["one"] != each["two"]],
         "same": [each for each in settings if each["one"] == each["two"]], "same_test": same_test,
     }  # fmt: skip
+
+
+def _named(project: Project, lines: Mapping[str, TrainedLine], asked: str) -> str:
+    digits = asked.rpartition(":")[2]
+    fitting = [id for id in lines if id == asked or (len(digits) >= 6 and id.rpartition(":")[2].startswith(digits))]
+    if len(fitting) != 1:
+        told = f"Several adapters begin with {asked[:60]!r}" if fitting else f"There is no adapter {asked[:60]!r}"
+        raise NotFoundError(f"{told} in {project.name}", next=f"choose two of the list of runs: whytune jobs compare {project.name}")
+    return fitting[0]
 
 
 def _candidate(project: Project, trial: Trial) -> Candidate:

@@ -94,7 +94,9 @@ def compared(ask: WebRequest) -> Any:
     one, two = ask.query.get("one", ""), ask.query.get("two", "")
     if not one or not two:
         raise UsageError("Two adapters are compared", problems=[f"{name}: missing" for name, value in (("one", one), ("two", two)) if not value], next="choose both in the list of runs")
-    return {"project": ask.project.name, **following.beside(ask.project, one, two)}
+    found = following.beside(ask.project, one, two)
+    digits = [found[each]["line"].id.rpartition(":")[2][:10] for each in ("one", "two")]
+    return {"project": ask.project.name, **found, "page_cli": f"whytune jobs compare {ask.project.name} {' '.join(digits)}"}
 
 
 def started(ask: WebRequest) -> Any:
@@ -167,7 +169,7 @@ _stream = Address("GET", "/runs/{id}/events", events, function=lambda ask: None,
 routes = [
     *page(ROOM, listed, "runs.html.j2", title="Runs", tab="runs", cli="whytune jobs {name}"),
     *page(f"{ROOM}/estimate", estimated, "runs_estimate.html.j2", title="What a run would take", tab="runs", cli="whytune run {name} --dry-run"),
-    *page(f"{ROOM}/compare", compared, "runs_compare.html.j2", title="Two runs beside each other", tab="runs", cli="whytune leaderboard {name}"),
+    *page(f"{ROOM}/compare", compared, "runs_compare.html.j2", title="Two runs beside each other", tab="runs", cli="whytune jobs compare {name}"),
     *page("/runs", everywhere, "runs_all.html.j2", title="Jobs", cli="whytune jobs"),
     *page("/runs/{id}", followed, "run.html.j2", title="Job", cli="whytune jobs show {id}"),
     *form(ROOM, started, back=_to_job, said="Started. It goes on in a process of its own: this page may be closed."),
