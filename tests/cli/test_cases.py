@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from tests.web.test_runs import trained
 from tests.workspace import compared_desks
+from tests.workspace.desks import acting
 
 from whytune.cli import app
 from whytune.settings import Settings
-from whytune.workspace import cases, people
+from whytune.workspace import asking, cases, people
 from whytune.workspace.cases import CaseQuestion
 from whytune.workspace.project import Project
+from whytune.workspace.reviewing import Round
 from whytune.workspace.workspace import Workspace
 
 Typed = Callable[..., str]
@@ -52,6 +54,7 @@ def desk(measured: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     room.store.close()
 
 
+@pytest.mark.slow
 def test_the_command_lists_what_the_workspace_finds(desk: Project, typed: Typed) -> None:
     for show in ("regressions", "improvements", "both-wrong", "all"):
         wanted = cases.cases(desk, CaseQuestion("prompt", "rag", show=show.replace("-", "_")), limit=200)
@@ -67,6 +70,7 @@ def test_the_command_lists_what_the_workspace_finds(desk: Project, typed: Typed)
     assert "no case is like that" in typed("cases", "desk", "--slice", "floor=<none>")
 
 
+@pytest.mark.slow
 def test_what_a_model_said_does_nothing_on_a_terminal(desk: Project, typed: Typed) -> None:
     listed = typed("cases", "desk", "--arms", "prompt,rag", "--show", "improvements")
     line = cases.cases(desk, CaseQuestion("prompt", "rag", show="improvements")).lines[0]
@@ -79,6 +83,24 @@ def test_what_a_model_said_does_nothing_on_a_terminal(desk: Project, typed: Type
     assert json.loads(typed("cases", "desk", "--item", line.item, "--json"))["case"]["item"] == line.item
 
 
+@pytest.mark.slow
+def test_what_a_blind_round_asks_is_held_back_here_too(tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = compared_desks.desk(tmp_path)
+    before = {line.item for line in cases.cases(project, CaseQuestion(show="all"), limit=1000).lines}
+    queue = asking.open_round(acting(project, "tess"), asking.purpose_named("pairs"), ("prompt", "few_shot"), asking.Plan(sample=5, overlap=0, votes=0, gold=0.2, repeats=0, split="test"))
+    asked = {item.example for item in Round(project, queue).items.values()}
+    token = people.make_token(project.workspace, "bea")
+    project.workspace.store.close()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(people.TOKEN_VARIABLE, token)
+    told = typed("cases", "desk", "--show", "all", "--per", "200")
+    assert {item for item in before if item in told} == before - asked
+    assert f"{len(asked)} cases are held back from you" in told
+    assert "Round 1 of review asks you about it blind" in told
+    assert "held back" in typed("cases", "desk", "--item", min(asked), code=4)
+
+
+@pytest.mark.slow
 def test_what_cannot_be_asked_and_what_is_not_there(desk: Project, typed: Typed) -> None:
     told = typed("cases", "desk", "--split", "train", "--show", "funny", "--slice", "north", code=2)
     assert [word in told for word in ("split='train'", "show='funny'", "slice='north'")] == [True] * 3

@@ -80,6 +80,10 @@ def _listed(found: CaseList, page: int, per: int) -> None:
         say(f"page {page:,} of {last:,}, {found.total:,} cases")
     else:
         say("no case is like that")
+    if found.held_back:
+        say(f"{found.held_back:,} cases are held back from you, and in no count or search here:")
+        for each in found.rounds:
+            say(f"  {each.said}")
     if found.erased:
         say(f"erased since, at somebody's request: {found.erased:,} rows of this version")
 
