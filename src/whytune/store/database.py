@@ -18,6 +18,7 @@ from sqlalchemy.dialects import sqlite
 
 from whytune.errors import StoreError
 from whytune.store import tables
+from whytune.store.commits import Commits
 from whytune.store.failures import told
 from whytune.store.locks import locked
 
@@ -35,7 +36,7 @@ CREATE = "run `whytune init` in the folder where the work should live"
 
 
 class Database:
-    """One SQLite file; transactions by `reading` and `writing`."""
+    """One SQLite file; transactions by `reading` and `writing`; `commits` for the ledger and its records."""
 
     def __init__(self, folder: Path, *, create: bool) -> None:
         self.file = folder / FILE
@@ -50,6 +51,7 @@ class Database:
         event.listen(quick, "connect", _configure_quick)
         event.listen(quick, "begin", _begin)
         self._quick = quick.execution_options(writes=True)
+        self.commits = Commits(self.file, self._connect)
         try:
             if create:
                 # Two processes that create the same store at once: the second waits, then finds it made.
@@ -91,8 +93,14 @@ class Database:
 
     def close(self) -> None:
         """Give the file back."""
+        self.commits.close()
         self._engine.dispose()
         self._quick.dispose()
+
+    def _connect(self) -> sqlite3.Connection:
+        held = sqlite3.connect(self.file, check_same_thread=False, isolation_level=None, timeout=BUSY_SECONDS)
+        _configure(held, None)
+        return held
 
     def _create(self) -> None:
         with self.writing("create the store") as connection:

@@ -7,22 +7,26 @@ its tail; that is only seen by somebody who knows an earlier head, so heads go i
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from whytune.errors import StoreError, TamperedError
 from whytune.records.ledger import Event, Person
-from whytune.records.record import Record, canonical_json, digest
+from whytune.records.record import Record, digest
 from whytune.store import records as record_table
-from whytune.store.tables import events
+from whytune.store.commits import as_sql
+from whytune.store.tables import events, records
 
 PAGE = 2_000
+_ADD = as_sql(insert(events))
+_NEWEST = as_sql(select(events.c.number, events.c.id).where(events.c.number == select(func.max(events.c.number)).scalar_subquery()))
+_PRESENT = as_sql(select(records.c.id).where(records.c.id == bindparam("id")))
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,6 @@ class Entry:
     wrote: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     records: Sequence[Record] = ()
-
-    @property
-    def written(self) -> tuple[str, ...]:
-        """Ids of everything it wrote, each once, in order."""
-        return tuple(dict.fromkeys([*self.wrote, *(record.id for record in self.records)]))
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,31 @@ class LedgerReport:
         return not self.problems
 
 
-def append(connection: Connection, entries: Iterable[Entry]) -> list[Event]:
+@dataclass(frozen=True)
+class Ready:
+    """An entry whose records are spelled out: what can be done before the turn to write has come."""
+
+    entry: Entry
+    records: tuple[record_table.Spelled, ...]
+    wrote: tuple[str, ...]
+
+
+def ready(entry: Entry) -> Ready:
+    """Spell its records out. Raises StoreError where one cannot be kept."""
+    spelled = tuple(record_table.spell(record) for record in entry.records)
+    return Ready(entry, spelled, tuple(dict.fromkeys([*entry.wrote, *(each.id for each in spelled)])))
+
+
+def append(held: sqlite3.Connection, entries: Sequence[Ready]) -> tuple[Event, ...]:
     """Add events and their records inside the caller's transaction, which must hold the write lock."""
-    number, previous = newest(connection)
+    number, previous = held.execute(_NEWEST).fetchone() or (0, "")
     added: list[Event] = []
-    for entry in entries:
-        if entry.records:
-            record_table.put(connection, entry.records, entry.project)
-        _refuse_unknown(connection, entry)
+    rows: list[Mapping[str, Any]] = []
+    for each in entries:
+        entry = each.entry
+        if each.records:
+            record_table.put(held, each.records, entry.project)
+        _refuse_unknown(held, each)
         number += 1
         event = Event(
             number=number,
@@ -76,18 +92,15 @@ def append(connection: Connection, entries: Iterable[Entry]) -> list[Event]:
             roles=entry.person.roles,
             solo=entry.person.solo,
             read=tuple(entry.read),
-            wrote=entry.written,
+            wrote=each.wrote,
             facts=dict(entry.facts),
         )
-        previous = event.id
+        spelled = record_table.spell(event)
+        previous = spelled.id
         added.append(event)
-    if added:
-        rows = [
-            {"number": event.number, "id": event.id, "project": event.project, "content": _spell(event)}
-            for event in added
-        ]
-        connection.execute(insert(events), rows)
-    return added
+        rows.append({"number": number, "id": spelled.id, "project": entry.project, "content": spelled.content})
+    held.executemany(_ADD, rows)
+    return tuple(added)
 
 
 def page(connection: Connection, project: str | None, after: int) -> list[Event]:
@@ -170,20 +183,16 @@ def _inside(row: Any, where: str, previous: str, wrote: dict[str, int]) -> list[
     return found
 
 
-def _refuse_unknown(connection: Connection, entry: Entry) -> None:
-    asked = [id for id in entry.written if ":" in id]
-    there = record_table.present(connection, asked)
-    missing = [id for id in asked if id not in there]
+def _refuse_unknown(held: sqlite3.Connection, each: Ready) -> None:
+    put = {record.id for record in each.records}
+    asked = [id for id in each.wrote if ":" in id and id not in put]
+    missing = [id for id in asked if held.execute(_PRESENT, {"id": id}).fetchone() is None]
     if missing:
         raise StoreError(
-            f"The act {entry.act!r} says it wrote what is not in the store",
+            f"The act {each.entry.act!r} says it wrote what is not in the store",
             next="put the records first, or hand them over with the event",
             problems=missing,
         )
-
-
-def _spell(event: Event) -> str:
-    return canonical_json(event.model_dump(mode="json"))
 
 
 def _read(row: Any) -> Event:
@@ -193,6 +202,6 @@ def _read(row: Any) -> Event:
             where=row.id,
             next=record_table.RESTORE,
         )
-    event = Event.model_validate(json.loads(row.content))
+    event = Event.model_validate_json(row.content)
     event.__dict__["id"] = row.id
     return event

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy.dialects import sqlite
 
 from whytune.errors import NotFoundError, StoreError, TamperedError
 from whytune.records.erasure import Erasure
 from whytune.records.record import Record, canonical_json, digest, short
-from whytune.store.database import add_new
+from whytune.store.commits import as_sql
 from whytune.store.tables import placings, records
 
 R = TypeVar("R", bound=Record)
@@ -31,32 +33,34 @@ ERASED = ""
 """What stands in place of a record's content once it was erased; an `Erasure` record names it."""
 _ID = re.compile(r"\b[a-z_]+:[0-9a-f]{64}\b")
 _JOINED = placings.join(records, placings.c.record == records.c.id)
+_ADD = as_sql(sqlite.insert(records).on_conflict_do_nothing())
+_PLACE = as_sql(insert(placings).values({name: bindparam(name) for name in ("project", "kind", "record", "beside", "seal")}))
+_PLACED_LAST = select(func.max(placings.c.position)).where(
+    placings.c.project == bindparam("project"), placings.c.kind == bindparam("kind")
+)
+_LAST = as_sql(
+    select(placings.c.record, placings.c.beside).where(placings.c.position == _PLACED_LAST.scalar_subquery())
+)
 
 
-def put(connection: Connection, new: Sequence[Record], project: str) -> None:
+@dataclass(frozen=True)
+class Spelled:
+    """A record as it will be stored; `id` is the hash of `content`."""
+
+    id: str
+    kind: str
+    content: str
+    beside: str
+
+
+def put(held: sqlite3.Connection, new: Sequence[Spelled], project: str) -> None:
     """Add records inside the caller's transaction."""
-    spelled = [_spell(record) for record in new]
-    add_new(
-        connection,
-        records,
-        [{"id": id, "kind": kind, "content": content} for id, kind, content, _ in spelled],
-    )
-    for id, kind, _, beside in spelled:
-        last = connection.execute(
-            select(placings.c.record, placings.c.beside)
-            .where(placings.c.project == project, placings.c.kind == kind)
-            .order_by(placings.c.position.desc())
-            .limit(1)
-        ).first()
-        if last is None or (last.record, last.beside) != (id, beside):
-            row = {
-                "project": project,
-                "kind": kind,
-                "record": id,
-                "beside": beside,
-                "seal": seal(id, beside),
-            }
-            connection.execute(insert(placings), row)
+    held.executemany(_ADD, [{"id": each.id, "kind": each.kind, "content": each.content} for each in new])
+    for each in new:
+        last = held.execute(_LAST, {"project": project, "kind": each.kind}).fetchone()
+        if last != (each.id, each.beside):
+            row = {"project": project, "kind": each.kind, "record": each.id, "beside": each.beside}
+            held.execute(_PLACE, {**row, "seal": seal(each.id, each.beside)})
 
 
 def get(connection: Connection, kind_cls: type[R], id: str) -> R:
@@ -181,8 +185,8 @@ def _erased_by(id: str, content: str) -> list[str]:
     return gone
 
 
-def _spell(record: Record) -> tuple[str, str, str, str]:
-    """(id, kind, content, beside); the id is the hash of `content` as it will be stored."""
+def spell(record: Record) -> Spelled:
+    """As it will be stored. Raises StoreError where it cannot be, or where its id is not that of its content."""
     whole = record.model_dump(mode="json")
     try:
         beside = canonical_json({name: whole.pop(name) for name in sorted(type(record).UNHASHED)})
@@ -192,14 +196,16 @@ def _spell(record: Record) -> tuple[str, str, str, str]:
             f"A {record.KIND} holds a number that is not finite and cannot be kept",
             next="report this: figures must be finite before they are recorded",
         ) from error
-    if record.id != f"{record.KIND}:{digest(content)}":
+    id = f"{record.KIND}:{digest(content)}"
+    # The id is that of just this content: a record that was not asked for it yet need not compute it again.
+    if record.__dict__.setdefault("id", id) != id:
         # A changed copy made by `model_copy` still carries the id of what it was copied from.
         raise StoreError(
             f"The id of a {record.KIND} does not fit its content",
             where=record.id,
             next="build a new record from the fields instead of copying one after its id was read",
         )
-    return record.id, record.KIND, content, beside
+    return Spelled(id, record.KIND, content, beside)
 
 
 def seal(id: str, beside: str) -> str:
@@ -213,7 +219,9 @@ def _read(kind_cls: type[R], row: Any) -> R:
             f"The stored {row.kind} {short(row.id)} is not what was written", where=row.id, next=RESTORE
         )
     try:
-        record = kind_cls.model_validate({**json.loads(row.content), **json.loads(row.beside)})
+        # Two objects made one, each of which has at least its braces; no field stands in both.
+        whole = row.content if row.beside == "{}" else f"{row.content[:-1]}{',' if row.content != '{}' else ''}{row.beside[1:]}"
+        record = kind_cls.model_validate_json(whole)
     except ValidationError as error:
         raise StoreError(
             f"The stored {row.kind} {short(row.id)} does not have the fields this whytune knows",

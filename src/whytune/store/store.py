@@ -103,8 +103,8 @@ class Store:
 
     def put(self, *records: Record, project: str = "") -> None:
         """Keep records, all or none; those there already stay as they are. Durable when this returns."""
-        with self._database.writing("keep records") as connection:
-            record_table.put(connection, records, project)
+        new = [record_table.spell(record) for record in records]
+        self._database.commits.do("keep records", lambda held: record_table.put(held, new, project))
 
     def get(self, kind_cls: type[R], id: str) -> R:
         """The record of that id, checked against it. Raises NotFoundError or TamperedError."""
@@ -147,8 +147,8 @@ class Store:
 
     def append_events(self, entries: Iterable[Entry]) -> tuple[Event, ...]:
         """Write several acts down in one transaction, in their order."""
-        with self._database.writing("write to the ledger") as connection:
-            return tuple(ledger.append(connection, entries))
+        ready = [ledger.ready(entry) for entry in entries]
+        return self._database.commits.do("write to the ledger", lambda held: ledger.append(held, ready))
 
     def events(self, project: str | None = None, after: int = 0) -> Iterator[Event]:
         """Events after a number, oldest first, of one project or of all. Raises TamperedError at the first that was changed."""
