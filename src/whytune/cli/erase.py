@@ -43,6 +43,7 @@ def erase(
             {
                 "rows": len(found.rows), "documents": len(found.documents), "passages": sum(map(len, found.indexes.values())), "lines of packs": sum(found.packs.values()),
                 "kept answers": len(found.answers), "records that quote it": len(found.records), "responses and feedback": len(found.traffic), "reviewers' notes": len(found.opinions),
+                "training runs": len(found.runs), "jobs and forms": len(found.said), "use cases not created yet": len(found.drafts),
             },
             {"versions": found.datasets, "adapters": found.adapters, "candidates": found.candidates, "releases": found.releases, "live as": found.aliases},
         )  # fmt: skip
@@ -50,6 +51,8 @@ def erase(
             say(f"{found.same_group:,} other rows share a group with these and stay: erase the group's name too if they are about the same person")
         for pack in found.old_packs:
             say(f"  pack {pack} was written by an earlier whytune: single rows cannot be taken from it")
+        if found.unread:
+            say(f"  {found.unread:,} uploaded files of use cases not created yet cannot be looked into: ask whoever uploaded them")
         for file in found.files:
             say(f"  {file}: speaks of it, and is yours to clean")
         say_next(f"whytune erase {subject!r} --reason TEXT" if found.anything else "try other spellings")
@@ -62,6 +65,7 @@ def erase(
         {
             "rows": len(made.rows), "documents": len(made.documents), "passages": sum(len(index.passages) for index in made.indexes), "lines of packs": sum(made.packs.values()),
             "kept answers": made.answers, "records that quoted it": len(made.records), "responses and feedback": len(made.traffic), "reviewers' notes": made.opinions,
+            "training runs": len(made.runs), "jobs and forms": made.said, "use cases not created yet, emptied": made.drafts,
         },
         {"versions": made.datasets, "adapters": made.adapters, "candidates": made.candidates, "releases": made.releases, "live as": made.aliases},
     )  # fmt: skip

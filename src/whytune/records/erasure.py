@@ -45,6 +45,10 @@ class Erasure(Record):
     """What reviewers wrote, blanked."""
     runs: tuple[str, ...] = ()
     """Folders of training runs that were removed: they quoted rows, or held weights that learned from them."""
+    said: int = 0
+    """Jobs and forms whose words were blanked."""
+    drafts: int = 0
+    """Use cases not created yet that were emptied."""
     datasets: tuple[str, ...] = ()
     """Versions that held something of it."""
     adapters: tuple[str, ...] = ()

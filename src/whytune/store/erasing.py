@@ -12,25 +12,30 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, delete, select, update
 
 from whytune.errors import NotFoundError, TamperedError
 from whytune.records.data import Passage
+from whytune.records.job import LIVE
 from whytune.store import records as record_table
 from whytune.store import tables
 from whytune.store.blobs import Blobs
 from whytune.store.database import Database
 from whytune.store.failures import told
 from whytune.store.files import TEMPORARY, remove
+from whytune.store.jobs import jobs, points
 from whytune.store.opinions import opinions
 from whytune.store.packs import Packs
 from whytune.store.passages import Indexes
+from whytune.store.submissions import submissions
 
 Matches = Callable[[str], bool]
 """Whether a text, mostly JSON, speaks of the subject."""
 PORTION = 500
+_JOB_WORDS = {"arguments": "{}", "phase": "", "note": "", "said": "", "next": "", "error": ""}
+"""Columns of a job that may quote a row, with what stands there once it is erased."""
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 
@@ -129,6 +134,36 @@ class Erasing:
             for candidate, item in keys:
                 connection.execute(delete(table).where(table.c.candidate == candidate, table.c.item == item))
 
+    def said(self, matches: Matches, project: str = "") -> list[str]:
+        """Jobs and forms whose words speak of it, by name: operational, and nothing rests on them. project: only its jobs."""
+        with self._database.reading("look for a subject") as connection:
+            rows = connection.execute(_jobs_of(project)).all()
+            found = {f"job {row.id}" for row in rows if any(matches(getattr(row, name)) for name in _JOB_WORDS)}
+            spoken = connection.execute(select(points.c.job, points.c.content).where(points.c.job.in_(_jobs_of(project).with_only_columns(jobs.c.id))))
+            found |= {f"job {row.job}" for row in spoken if matches(row.content)}
+            if not project:
+                forms = connection.execute(select(submissions.c.once, submissions.c.location, submissions.c.said))
+                found |= {f"form {row.once}" for row in forms if matches(row.location) or matches(row.said)}
+        logs = ((row.id, self._log(row.id)) for row in rows)
+        found |= {f"job {id}" for id, log in logs if log.is_file() and matches(log.read_text("utf-8", "replace"))}
+        return sorted(found)
+
+    def unsay(self, names: Collection[str]) -> None:
+        """Blank the words of these jobs and forms; that they were, and how they ended, stays."""
+        for name in names:
+            kind, _, id = name.partition(" ")
+            with self._clean("erase what a job said") as connection:
+                if kind == "form":
+                    connection.execute(update(submissions).where(submissions.c.once == id).values(location="/", said=""))
+                else:
+                    connection.execute(update(jobs).where(jobs.c.id == id).values(_JOB_WORDS))
+                    connection.execute(delete(points).where(points.c.job == id))
+            if kind == "job":
+                self._log(id).unlink(missing_ok=True)
+
+    def _log(self, job: str) -> Path:
+        return self._database.file.parent / "jobs" / f"{job}.log"
+
     def left(self, matches: Matches) -> list[str]:
         """Every table in which a text still matches, with how many rows: `traffic_feedback: 2 rows`."""
         found = []
@@ -201,6 +236,11 @@ def _records_of(project: str) -> Select[tuple[str, str, str]]:
         return query
     placed = select(tables.placings.c.record).where(tables.placings.c.project == project)
     return query.where(tables.records.c.id.in_(placed))
+
+
+def _jobs_of(project: str) -> Select[Any]:
+    ended = select(jobs).where(jobs.c.state.not_in(LIVE))
+    return ended.where(jobs.c.project == project) if project else ended
 
 
 def _guard(connection: Connection, names: Collection[str], *, up: bool) -> None:

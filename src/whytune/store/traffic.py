@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -300,19 +300,20 @@ class Traffic:
 
     # Erasure
 
-    def find(self, subject: str) -> ErasedTraffic:
-        """Everything that speaks of a subject: an id of a response, conversation, consumer or feedback, or a text within."""
+    def find(self, subject: str, matches: Callable[[str], bool] | None = None) -> ErasedTraffic:
+        """Everything of a subject: an id of a response, conversation, consumer or feedback, or a text that matches (that holds it)."""
         sought = _folded(subject)
+        speaks = matches or (lambda text: sought in _folded(text))
 
         def named(row: Any, names: Sequence[str], texts: Sequence[str]) -> bool:
             fields = row._mapping
-            return any(fields[name] == subject for name in names) or any(sought in _folded(fields[text]) for text in texts)
+            return any(fields[name] == subject for name in names) or any(speaks(fields[text]) for text in texts)
 
         with self._database.reading("look for a subject") as connection:
             answered = {
                 row.id: row.release
                 for row in connection.execute(select(responses))
-                if named(row, ("id", "conversation", "consumer"), ()) or (row.exchange and sought in _folded(_said(row.exchange)))
+                if named(row, ("id", "conversation", "consumer"), ()) or (row.exchange and speaks(_said(row.exchange)))
             }
             said = {
                 row.id: row.response
@@ -323,9 +324,9 @@ class Traffic:
             releases = {row.release for row in connection.execute(select(responses.c.id, responses.c.release)) if row.id in wanted}
         return ErasedTraffic(tuple(answered), tuple(said), tuple(sorted(releases)))
 
-    def erase(self, subject: str) -> ErasedTraffic:
+    def erase(self, subject: str, matches: Callable[[str], bool] | None = None) -> ErasedTraffic:
         """Overwrite every text that `find` finds; ids, counts and times stay. Gives what it found."""
-        found = self.find(subject)
+        found = self.find(subject, matches)
         blank = {"correction": ERASED, "comment": ERASED, "question": ERASED, "reason": ERASED, "erased": True}
         with self._database.writing("erase a subject") as connection:
             # Freed pages are overwritten with zeros instead of only being marked free.

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from whytune.errors import NotFoundError, UsageError
 from whytune.records.data import Passage
 from whytune.records.erasure import ErasedIndex, Erasure
-from whytune.workspace import proposing, roles
-from whytune.workspace.drafting import FOLDER as DRAFTS
+from whytune.workspace import proposing, roles, uploads
+from whytune.workspace.inside import speaks
 from whytune.workspace.subjects import Sought
-from whytune.workspace.surveying import LARGEST_FILE, Findings, Lost, files, look, speaks
+from whytune.workspace.surveying import Findings, Lost, files, look
 from whytune.workspace.writing import write_whole
 
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ def erase(workspace: Workspace, subject: str, reason: str, project: str = "", da
             return written
         if not found.anything:
             raise NotFoundError("Nothing that is kept speaks of this subject", next="try other spellings: whytune erase OTHER --dry-run")
-        write_whole(journal, _spelled(found))
+        write_whole(journal, _spelled(found, before=len(_of(workspace, name))))
         folded = _blank(workspace, sought, found, everywhere=not key)
         made = Erasure(
             subject=name, project=key, person=workspace.person.name, reason=reason.strip(),
             when=datetime.now(UTC).isoformat(timespec="seconds"), rows=tuple(sorted(found.rows)), documents=tuple(sorted(found.documents)),
             packs=found.packs, indexes=tuple(ErasedIndex(index=index, passages=gone) for index, gone in sorted(found.indexes.items())),
             records=tuple(sorted(found.records)), answers=len(found.answers), traffic=tuple(sorted(found.traffic)), opinions=len(found.opinions),
-            runs=tuple(sorted(found.runs)),
+            runs=tuple(sorted(found.runs)), said=len(found.said), drafts=len(found.drafts),
             datasets=found.datasets, adapters=found.adapters, candidates=found.candidates, releases=found.releases, aliases=found.aliases,
             retrain_by=(date.today() + timedelta(days=days)).isoformat() if found.adapters else "",
             left=(*store.erasing.left(sought.in_json), *_left_said(workspace, sought, found, folded)),
@@ -100,7 +100,10 @@ def _blank(workspace: Workspace, sought: Sought, found: Findings, *, everywhere:
     for index, gone in found.indexes.items():
         erasing.take_out(index, _Among(frozenset(gone)))
     if everywhere:
-        store.traffic.erase(sought.given)
+        store.traffic.erase(sought.given, sought.in_text)
+        for id in sorted(found.drafts):
+            uploads.empty(workspace, id)
+    erasing.unsay(found.said)
     store.queues.blank(sorted(found.opinions))
     erasing.forget_answers(found.answers)
     erasing.blank_records(found.records)
@@ -126,34 +129,37 @@ def _left_said(workspace: Workspace, sought: Sought, found: Findings, folded: bo
     erasing = workspace.store.erasing
     beside = len(list(files(workspace, sought)))
     said = [f"{beside} file{'s' if beside > 1 else ''} of the projects, outside the store"] if beside else []
-    waiting_files = [path for path in (workspace.store.folder / DRAFTS).rglob("*") if path.is_file() and path.stat().st_size <= LARGEST_FILE and speaks(path, sought)]
-    if waiting_files:
-        said.append(f"{len(waiting_files)} uploaded file{'s' if len(waiting_files) > 1 else ''} of use cases that are not created yet: whoever uploaded them throws the draft away")
+    if found.unread:
+        said.append(f"{found.unread} uploaded file{'s' if found.unread > 1 else ''} of use cases that are not created yet, which no reader opens: ask whoever uploaded them")
     if not folded:
         said.append("the database's log, which another process holds open: stop it and run the same command once more")
     if waiting := erasing.unfinished():
         said.append(f"{waiting} unfinished file{'s' if waiting > 1 else ''} of other processes, which go within a day")
-    kept = dict.fromkeys(digest for digest, path in erasing.kept_files() if path.stat().st_size <= LARGEST_FILE and speaks(path, sought))
+    kept = dict.fromkeys(digest for digest, path in erasing.kept_files() if speaks(path, sought))
     said += [f"kept file {digest}, a part of what names it, such as a release" for digest in kept]
     return said + [f"pack {pack}, written by an earlier whytune: make it again with `whytune run`, then remove its file" for pack in found.old_packs]
 
 
-def _spelled(found: Findings) -> str:
-    plain = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in found.__dict__.items() if name not in ("files", "old_packs", "same_group")}
-    return json.dumps(plain)
+def _spelled(found: Findings, before: int) -> str:
+    """before: how many erasures of the subject are written down already; one more, and this one is done."""
+    plain = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in found.__dict__.items() if name not in ("files", "old_packs", "same_group", "unread")}
+    return json.dumps({**plain, "before": before})
 
 
 def _written(workspace: Workspace, subject: str, journal: Path) -> Erasure | None:
     """The record of a run that was killed between its event and the removal of its note; the note goes now."""
-    last = next((made for made in reversed(workspace.store.list(Erasure)) if made.subject == subject), None)
-    if last is None or not journal.is_file():
+    if not journal.is_file():
         return None
-    held = json.loads(journal.read_text("utf-8"))
-    if (sorted(last.rows), last.packs, sorted(last.records)) != (held["rows"], held["packs"], held["records"]):
+    made = _of(workspace, subject)
+    if len(made) <= json.loads(journal.read_text("utf-8")).get("before", len(made)):
         return None
     workspace.store.erasing.fold()
     journal.unlink()
-    return last
+    return made[-1]
+
+
+def _of(workspace: Workspace, subject: str) -> list[Erasure]:
+    return [made for made in workspace.store.list(Erasure) if made.subject == subject]
 
 
 def _joined(found: Findings, journal: Path) -> Findings:
@@ -171,6 +177,6 @@ def _joined(found: Findings, journal: Path) -> Findings:
         packs={pack: max(held["packs"].get(pack, 0), found.packs.get(pack, 0)) for pack in sorted({*held["packs"], *found.packs})},
         indexes={index: tuple(dict.fromkeys((*held["indexes"].get(index, ()), *found.indexes.get(index, ())))) for index in sorted({*held["indexes"], *found.indexes})},
         records=found.records | set(held["records"]), answers=found.answers | {(one, two) for one, two in held["answers"]},
-        runs=found.runs | set(held["runs"]), traffic=found.traffic | set(held["traffic"]), opinions=found.opinions | {(one, two) for one, two in held["opinions"]},
+        runs=found.runs | set(held["runs"]), said=found.said | set(held.get("said", ())), drafts=found.drafts | set(held.get("drafts", ())), traffic=found.traffic | set(held["traffic"]), opinions=found.opinions | {(one, two) for one, two in held["opinions"]},
         datasets=both("datasets"), adapters=both("adapters"), candidates=both("candidates"), releases=both("releases"), aliases=both("aliases"),
     )  # fmt: skip

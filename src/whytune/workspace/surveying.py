@@ -17,7 +17,9 @@ from whytune.records.candidate import Adapter, Candidate
 from whytune.records.data import Dataset
 from whytune.records.release import Release
 from whytune.records.review import Queue, ReviewItem
+from whytune.workspace import uploads
 from whytune.workspace.creating import SplitRow
+from whytune.workspace.inside import speaks
 from whytune.workspace.reading import located
 from whytune.workspace.subjects import Sought
 
@@ -26,10 +28,9 @@ if TYPE_CHECKING:
 
 QUOTING = ("decision", "responsible", "document", "example", "passage", "acceptance")
 """Kinds of record that quote rows and can be made again; what speaks of the subject elsewhere is named instead."""
-ABOUT_ROWS = ("answers", "scores", "edits", "probe_answers", "proposed rows", "accepted rows")
+ABOUT_ROWS = ("answers", "scores", "edits", "responsible answers", "proposed rows", "accepted rows")
 """Kinds of pack whose rows were made from examples: they go with the example that they name."""
 _EXAMPLE = re.compile(r"example:[0-9a-f]{64}")
-LARGEST_FILE = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ class Findings:
     aliases: tuple[str, ...] = ()
     runs: frozenset[str] = frozenset()
     """Folders of training runs that quote it, or that hold weights that learned from it; what came of them is kept apart."""
+    said: frozenset[str] = frozenset()
+    """Jobs and forms whose words speak of it."""
+    drafts: frozenset[str] = frozenset()
+    """Use cases that are not created yet, whose uploads or fields speak of it."""
+    unread: int = 0
+    """Uploaded files of such use cases that no reader opens: nobody can say whether they speak of it."""
     files: tuple[str, ...] = ()
     """Files beside the store that speak of it: they are their owner's to clean."""
     old_packs: tuple[str, ...] = ()
@@ -63,7 +70,7 @@ class Findings:
     @property
     def anything(self) -> bool:
         """Whether there is something to erase."""
-        return bool(self.packs or self.indexes or self.records or self.answers or self.traffic or self.opinions or self.runs)
+        return bool(self.packs or self.indexes or self.records or self.answers or self.traffic or self.opinions or self.runs or self.said or self.drafts)
 
 
 def look(workspace: Workspace, sought: Sought, project: str) -> Findings:
@@ -99,7 +106,7 @@ def look(workspace: Workspace, sought: Sought, project: str) -> Findings:
         if lost.derived:
             gone = [line for _, line in erasing.lines(pack) if lost("", line)]
             hits[pack] = len(gone)
-            if kinds[pack] == "probe_answers":
+            if kinds[pack] == "responsible answers":
                 probed.update((told["candidate"], told["item"]) for told in map(json.loads, gone))
     everywhere = mine is None
     found = Findings(
@@ -108,12 +115,13 @@ def look(workspace: Workspace, sought: Sought, project: str) -> Findings:
         indexes=dict(_passages(workspace, sought, documents, mine)),
         records=frozenset(one.id for one in erasing.quoting(sought.in_json, project) if one.kind in QUOTING),
         answers=frozenset(key for key in erasing.answers([*rows, *(item for _, item in probed)], sought.in_json)),
-        opinions=opinions,
+        opinions=opinions, said=frozenset(erasing.said(sought.in_json, project)),
         files=tuple(files(workspace, sought)), same_group=sum(n for group, n in groups.items() if group and group in erased_groups),
     )  # fmt: skip
     if everywhere:
-        traffic = workspace.store.traffic.find(sought.given)
-        found = replace(found, traffic=frozenset((*traffic.responses, *traffic.feedback)))
+        traffic = workspace.store.traffic.find(sought.given, sought.in_text)
+        uploaded = uploads.look(workspace, sought)
+        found = replace(found, traffic=frozenset((*traffic.responses, *traffic.feedback)), drafts=uploaded.speaking, unread=uploaded.unread)
     return _lineage(workspace, sought, found)
 
 
@@ -208,18 +216,9 @@ def files(workspace: Workspace, sought: Sought) -> Iterator[str]:
         for place in (project.folder, *named):
             places.update(dict.fromkeys([place] if place.is_file() else sorted(place.rglob("*"))))
     for path in dict.fromkeys(place.resolve() for place in places if not place.is_symlink()):
-        if path.is_file() and path.stat().st_size <= LARGEST_FILE and speaks(path, sought):
+        if path.is_file() and speaks(path, sought):
             yield str(path.relative_to(workspace.root)) if path.is_relative_to(workspace.root) else str(path)
 
 
 def _quotes(run: Path, sought: Sought) -> bool:
-    return any(speaks(path, sought) for path in run.rglob("*") if path.is_file() and path.stat().st_size <= LARGEST_FILE)
-
-
-def speaks(path: Path, sought: Sought) -> bool:
-    """Whether a file of text speaks of the subject; what is not text does not."""
-    content = path.read_bytes()
-    if b"\0" in content[:4096]:
-        return False  # not text: archives and office files are told apart by their owner
-    text = content.decode("utf-8", "replace")
-    return sought.in_text(text) or any(sought.in_json(line) for line in text.splitlines() if line[:1] in "{[")
+    return any(speaks(path, sought) for path in run.rglob("*") if path.is_file())

@@ -55,9 +55,14 @@ def choices(workspace: Workspace) -> dict[str, Any]:
     }
 
 
+def blank() -> dict[str, str]:
+    """Every field, empty or with what is usual."""
+    return dict.fromkeys(FIELDS, "") | {name: usual for name, (_, usual) in NUMBERS.items()} | {"base": "bundled"}
+
+
 def first(workspace: Workspace, files: Sequence[DraftFile]) -> dict[str, str]:
     """What is filled in before anybody typed: what the files look like, and the usual figures."""
-    wishes = dict.fromkeys(FIELDS, "") | {name: usual for name, (_, usual) in NUMBERS.items()} | {"base": "bundled"}
+    wishes = blank()
     fits = [fit for file in files if file.use == "rows" for found in file.found for fit in found.fits]
     rows = next((file for file in files if file.use == "rows"), files[0] if files else None)
     wishes["task"] = max(fits, key=lambda fit: fit.confidence).task if fits else next(iter(TASKS))
