@@ -20,8 +20,9 @@ comes from. None of them is part of this project; `WHYTUNE_CASES` names the fold
 """
 
 
-def page(kept: Mapping[str, Kept]) -> str:
-    """The whole page; parts that were not measured are left out."""
+def page(kept: Mapping[str, Kept], before: str = "") -> str:
+    """The whole page. A part without a result here stays as it is in the page before, or is left out."""
+    stood = {part.partition("\n")[0]: part for part in before.split("\n## ")[1:]}
     writers = {"demo": _demo, "cases": _cases, "training": _training, "answering": _answering, "data": _plain, "near": _plain, "checks": _checks, "store": _plain, "review": _plain, "serving": _plain, "help": _plain, "web": _plain, "live": _plain}
     titles = {
         "demo": "`make demo`, after set-up", "cases": "Real data, from files to verdict", "training": "Training speed", "answering": "Answering speed",
@@ -32,6 +33,8 @@ def page(kept: Mapping[str, Kept]) -> str:
         if name in kept:
             found = kept[name]
             parts.append(f"## {title}\n\n{found['date']}, {found['machine']}; load {found['load']:.1f}. {found.get('note', '')}\n\n{writers[name](found['result'])}")
+        elif title in stood:
+            parts.append(f"## {stood[title].rstrip()}\n")
     return "\n".join(parts).rstrip() + "\n"
 
 

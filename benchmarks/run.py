@@ -113,7 +113,8 @@ def main() -> None:
         (KEPT / f"{name}.json").write_text(json.dumps(kept, indent=1), "utf-8")
     from page import page
 
-    (ROOT / "docs" / "benchmarks.md").write_text(page({path.stem: json.loads(path.read_text("utf-8")) for path in KEPT.glob("*.json")}), "utf-8")
+    written = ROOT / "docs" / "benchmarks.md"
+    written.write_text(page({path.stem: json.loads(path.read_text("utf-8")) for path in KEPT.glob("*.json")}, written.read_text("utf-8")), "utf-8")
     print("wrote docs/benchmarks.md", file=sys.stderr)
 
 

@@ -1,6 +1,7 @@
 """How fast the store is, on generated data: run `python benchmarks/store.py` and read the JSON it prints.
 
-It measures acts a second (one by one, and in one transaction), answers a second, a pack of 100,000 rows (seconds and
+It measures acts a second (one by one, by several threads and processes, and in one transaction) beside what this disk and
+SQLite can do at most, answers a second, a pack of 100,000 rows (seconds and
 memory), finding and blanking a subject in such a pack, and searches over 100,000 passages by words and by embedding.
 Passages are drawn word by word from a vocabulary whose frequencies fall as in natural text (Zipf), vectors at random: for
 exact search their values do not matter. Questions are words of a passage, common ones included.
@@ -11,12 +12,17 @@ exact search their values do not matter. Questions are words of a passage, commo
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import multiprocessing
+import os
 import platform
 import resource
 import shutil
+import sqlite3
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -47,22 +53,116 @@ def peak_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def acts(store: Store, n: int = 2_000) -> dict[str, float]:
-    """Acts a second, each durable (fsync) when it returns, and as one transaction."""
-    rules = [AcceptanceRule(metric=f"m{place}", bar=0.5, margin=0.1) for place in range(n)]
+def acts(folder: Path, n: int = 2_000, blocks: int = 10) -> dict[str, float]:
+    """Acts a second, each with a record and on the disk when it returns; beside them what this disk can do at most.
 
-    def one_by_one() -> None:
-        for rule in rules:
-            store.append_event("bench.act", "bench", PERSON, records=(rule,))
+    fsync: 4 KB and a flush, at the end of a file or over what is there. sqlite: a commit of one row of an act's size by the
+    bare driver with the store's settings; and of all the rows and indexes that an act writes, made beforehand. All take
+    turns in short blocks, since a disk that others use too is now fast and now slow.
+    """
+    size, count = n // blocks, itertools.count()
+    with Store.open(folder / "acts", create=True) as store, Store.open(folder / "copied", create=True), (folder / "flushed").open("wb") as flushed:
+        acts_of(store, count, n)
+        kept = copied_rows(folder / "acts", n)
+        bare, whole = bare_connection(folder / "bare.db"), bare_connection(folder / "copied" / "store.db")
+        bare.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)")
+        block = bytes(4096)
 
-    def at_once() -> None:
-        store.append_events(Entry("bench.act", "bench", PERSON, read=(rules[0].id,)) for _ in range(10 * n))
+        def flush(place: int | None) -> None:
+            for each in range(size):
+                os.pwrite(flushed.fileno(), block, (flushed.seek(0, 2) // 4096 if place is None else place + each) * 4096)
+                os.fdatasync(flushed.fileno())
 
-    return {
-        "acts_with_a_record_per_second": round(n / timed(one_by_one)),
-        "acts_in_one_transaction_per_second": round(10 * n / timed(at_once)),
-        "verify_seconds_for_acts": round(timed(store.verify), 2),
+        def insert(connection: sqlite3.Connection, transactions: Sequence[Sequence[tuple[str, Sequence[Any]]]]) -> None:
+            for each in transactions:
+                connection.execute("BEGIN IMMEDIATE")
+                for statement, given in each:
+                    connection.execute(statement, given)
+                connection.execute("COMMIT")
+
+        ways: dict[str, Callable[[int], None]] = {
+            "fsync_appending": lambda _: flush(None),
+            "fsync_overwriting": lambda _: flush(0),
+            "sqlite_one_row": lambda _: insert(bare, [[("INSERT INTO t (b) VALUES (?)", ["x" * 900])]] * size),
+            "sqlite_the_rows_of_an_act": lambda at: insert(whole, kept[at * size : (at + 1) * size]),
+            "acts_one_by_one": lambda _: acts_of(store, count, size),
+            "acts_of_4_threads": lambda _: by_threads(store, count, size, 4),
+            "acts_of_16_threads": lambda _: by_threads(store, count, size, 16),
+        }
+        spent = dict.fromkeys(ways, 0.0)
+        for at in range(blocks):
+            for name, way in ways.items():
+                spent[name] += timed(lambda way=way, at=at: way(at))  # type: ignore[misc]
+        busy = time.process_time()
+        alone = timed(lambda: acts_of(store, count, size))
+        busy = time.process_time() - busy
+        entries = [Entry("bench.act", "bench", PERSON, read=("rule:x",)) for _ in range(10 * n)]
+        at_once = timed(lambda: store.append_events(entries))
+        verify = timed(store.verify)
+        bare.close()
+        whole.close()
+    found = {f"{name}_per_second": round(size * blocks / seconds) for name, seconds in spent.items()}
+    found["acts_of_4_processes_per_second"] = round(size * 4 / by_processes(folder / "acts", size, 4))
+    return found | {
+        "act_cpu_ms": round(1000 * busy / size, 2),
+        "act_wall_ms": round(1000 * alone / size, 2),
+        "acts_in_one_transaction_per_second": round(len(entries) / at_once),
+        "verify_seconds_for_acts": round(verify, 2),
     }
+
+
+def acts_of(store: Store, count: Iterator[int], n: int) -> None:
+    """n acts, each with a record that nobody wrote before."""
+    for _ in range(n):
+        rule = AcceptanceRule(metric=f"m{next(count)} {os.getpid()}", bar=0.5, margin=0.1)
+        store.append_event("bench.act", "bench", PERSON, records=(rule,))
+
+
+def by_threads(store: Store, count: Iterator[int], n: int, threads: int) -> None:
+    """The same by several threads of one process."""
+    crew = [threading.Thread(target=acts_of, args=(store, count, n // threads)) for _ in range(threads)]
+    for each in crew:
+        each.start()
+    for each in crew:
+        each.join()
+
+
+def by_processes(folder: Path, n: int, processes: int) -> float:
+    """Seconds that several processes take for n acts each, from when all have opened the store."""
+    context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(processes + 1)
+    crew = [context.Process(target=_process, args=(folder, n, ready)) for _ in range(processes)]
+    for each in crew:
+        each.start()
+    ready.wait(120)
+    begun = time.perf_counter()
+    for each in crew:
+        each.join()
+        assert each.exitcode == 0
+    return time.perf_counter() - begun
+
+
+def _process(folder: Path, n: int, ready: Any) -> None:
+    with Store.open(folder) as store:
+        ready.wait(120)
+        acts_of(store, itertools.count(), n)
+
+
+def bare_connection(file: Path) -> sqlite3.Connection:
+    """SQLite as the store sets it."""
+    held = sqlite3.connect(file, isolation_level=None)
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+        held.execute(f"PRAGMA {setting}")
+    return held
+
+
+def copied_rows(folder: Path, n: int) -> list[list[tuple[str, Sequence[Any]]]]:
+    """For each of n acts the statements that write its rows again elsewhere."""
+    with sqlite3.connect(folder / "store.db") as held:
+        tables = [held.execute(f"SELECT * FROM {table} ORDER BY rowid LIMIT {n}").fetchall() for table in ("records", "placings", "events")]
+    held.close()
+    statements = ["INSERT INTO records VALUES (?,?,?)", "INSERT INTO placings VALUES (?,?,?,?,?,?)", "INSERT INTO events VALUES (?,?,?,?)"]
+    return [list(zip(statements, act, strict=True)) for act in zip(*tables, strict=True)]
 
 
 def answers(store: Store, n: int = 20_000, batch: int = 32) -> dict[str, float]:
@@ -211,7 +311,7 @@ def main() -> None:
         with Store.open(folder / ".whytune", create=True) as store:
             told: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
             told |= packs(store, asked.rows)
-            told |= acts(store)
+            told |= acts(folder)
             told |= answers(store)
             told |= erasing(store, asked.rows)
             told |= searches(store, asked.passages)

@@ -2,7 +2,7 @@
 
 A flush to the disk is what a small write takes longest for, and it takes as long for one as for twenty. So while one
 thread flushes, the others line up, and the next one writes for the whole line in one transaction. Nobody returns before
-what they wrote is on the disk. Processes do not share a line: the database lets one of them write at a time.
+what they wrote is on the disk. Processes do not share a line: they take turns.
 
 What a writer hands over may run twice (where another's write in the same line failed, each is done again alone), so it
 changes nothing but the database.
@@ -25,6 +25,7 @@ from sqlalchemy import ClauseElement
 from sqlalchemy.dialects import sqlite
 
 from whytune.store.failures import told
+from whytune.store.turns import Turns
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ class Commits:
 
     def __init__(self, file: Path, connect: Callable[[], sqlite3.Connection]) -> None:
         self._file = file
+        self._turns = Turns(file.parent / "locks" / "commits.lock")
         self._connect = connect
         self._left: list[sqlite3.Connection | None] = []
         self._held: sqlite3.Connection | None = None
@@ -78,6 +80,7 @@ class Commits:
             if self._held is not None:
                 self._held.close()
             self._held = None
+            self._turns.close()
 
     def _everybody(self) -> list[_Write[Any]]:
         found = []
@@ -89,14 +92,15 @@ class Commits:
     def _write_for(self, line: Sequence[_Write[Any]]) -> None:
         try:
             held = self._open()
-            try:
-                _commit(held, line)
-            except Exception as error:
-                if len(line) == 1:
-                    line[0].error = error
-                else:
-                    for write in line:
-                        _alone(held, write)
+            with self._turns.taken():
+                try:
+                    _commit(held, line)
+                except Exception as error:
+                    if len(line) == 1:
+                        line[0].error = error
+                    else:
+                        for write in line:
+                            _alone(held, write)
         finally:
             # The file could not be opened, or somebody interrupted this thread: the next in line writes for the rest.
             self._line.extendleft(write for write in reversed(line) if not write.done)
