@@ -17,19 +17,19 @@ _BIDI = {chr(code) for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), 
 
 def percent(value: float | None, digits: int = 1) -> str:
     """0.738 as 73.8 %."""
-    return "" if value is None or math.isnan(value) else f"{100 * value:.{digits}f}\u00a0%"
+    return "" if value is None or math.isnan(value) else f"{100 * value:.{digits}f}\u00a0%".replace("-", "−")
 
 
 def interval(measure: Mapping[str, Any] | None, digits: int = 1) -> str:
     """A measure as `73.8 % (66.4 to 80.0)`."""
     if not measure:
         return ""
-    return f"{percent(measure['value'], digits)} ({100 * measure['low']:.{digits}f} to {100 * measure['high']:.{digits}f})"
+    return f"{percent(measure['value'], digits)} ({100 * measure['low']:.{digits}f} to {100 * measure['high']:.{digits}f})".replace("-", "−")
 
 
 def points(value: float | None) -> str:
     """A difference in points, with its sign."""
-    return "" if value is None else f"{100 * value:+.1f}"
+    return "" if value is None else f"{100 * value:+.1f}".replace("-", "−")
 
 
 def count(value: float | None) -> str:

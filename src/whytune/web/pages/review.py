@@ -70,6 +70,7 @@ def _told(room: Round, question: Question | None, settle: bool = False) -> dict[
     return {
         "queue": queue.id, "project": room.project.name, "number": queue.number, "purpose": queue.purpose, "title": review_board.TITLES[queue.purpose],
         "settle": settle, "closed": False, "why_not": "", "question": question, "waiting": None, "to_settle": None, "mine": None,
+        "page_cli": f"whytune review {'adjudicate ' if settle else ''}{room.project.name}",
     }  # fmt: skip
 
 
