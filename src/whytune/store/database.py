@@ -31,6 +31,8 @@ _SETTINGS = (
     f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
     "PRAGMA foreign_keys=ON",
     "PRAGMA trusted_schema=OFF",
+    # What is deleted or overwritten is zeroed, whoever does it: an erasure need not know what once stood in a freed page.
+    "PRAGMA secure_delete=ON",
 )
 CREATE = "run `whytune init` in the folder where the work should live"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, String, Table, Text, delete, select, update
+from sqlalchemy import Column, Index, String, Table, Text, delete, select
 from sqlalchemy.dialects import sqlite
 
 from whytune.records.drafted import SetupDraft
@@ -49,12 +49,6 @@ class Drafts:
         """Everybody's drafts, by id."""
         with self._database.reading("list drafts") as connection:
             return [SetupDraft.model_validate_json(content) for content in connection.scalars(select(drafts.c.content).order_by(drafts.c.id))]
-
-    def overwrite(self, draft: SetupDraft) -> None:
-        """As `keep`, with nothing left on the disk of what stood there."""
-        with self._database.writing("empty a draft") as connection:
-            connection.exec_driver_sql("PRAGMA secure_delete=ON")
-            connection.execute(update(drafts).where(drafts.c.id == draft.id).values(changed=draft.changed, content=canonical_json(draft.model_dump(mode="json"))))
 
     def drop(self, id: str) -> None:
         """Forget one."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,7 +109,7 @@ class Erasing:
         """Take the content of these records away; their ids stay, and whoever asks for one is told that it was erased."""
         if not ids:
             return
-        with self._clean("erase records") as connection:
+        with self._database.writing("erase records") as connection:
             # The guard is lifted inside this transaction only: nobody else ever sees the tables without it.
             _guard(connection, ("records", "placings"), up=False)
             for part in _portions(ids):
@@ -130,7 +129,7 @@ class Erasing:
     def forget_answers(self, keys: Collection[tuple[str, str]]) -> None:
         """Delete kept answers."""
         table = tables.answers
-        with self._clean("erase answers") as connection:
+        with self._database.writing("erase answers") as connection:
             for candidate, item in keys:
                 connection.execute(delete(table).where(table.c.candidate == candidate, table.c.item == item))
 
@@ -152,7 +151,7 @@ class Erasing:
         """Blank the words of these jobs and forms; that they were, and how they ended, stays."""
         for name in names:
             kind, _, id = name.partition(" ")
-            with self._clean("erase what a job said") as connection:
+            with self._database.writing("erase what a job said") as connection:
                 if kind == "form":
                     connection.execute(update(submissions).where(submissions.c.once == id).values(location="/", said=""))
                 else:
@@ -221,13 +220,6 @@ class Erasing:
             except TamperedError as error:
                 found.append(f"kept file or folder {digest}: {error.what}")
         return found
-
-    @contextmanager
-    def _clean(self, doing: str) -> Iterator[Connection]:
-        with self._database.writing(doing) as connection:
-            # Freed pages are overwritten with zeros instead of only being marked free.
-            connection.exec_driver_sql("PRAGMA secure_delete=ON")
-            yield connection
 
 
 def _records_of(project: str) -> Select[tuple[str, str, str]]:

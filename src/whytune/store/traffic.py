@@ -329,8 +329,6 @@ class Traffic:
         found = self.find(subject, matches)
         blank = {"correction": ERASED, "comment": ERASED, "question": ERASED, "reason": ERASED, "erased": True}
         with self._database.writing("erase a subject") as connection:
-            # Freed pages are overwritten with zeros instead of only being marked free.
-            connection.exec_driver_sql("PRAGMA secure_delete=ON")
             for ids in _portions(found.responses):
                 connection.execute(update(responses).where(responses.c.id.in_(ids)).values(exchange=ERASED))
             for ids in _portions(found.feedback):

@@ -63,7 +63,7 @@ def empty(workspace: Workspace, id: str) -> None:
         place.chmod(0o700)
         now = datetime.now(UTC).isoformat()
         word = WORD.format(day=now[:10])
-        store.drafts.overwrite(SetupDraft(id=id, person=draft.person, created=draft.created, changed=now, files=(), wishes=wishes.blank(), problems=(word,)))
+        store.drafts.keep(SetupDraft(id=id, person=draft.person, created=draft.created, changed=now, files=(), wishes=wishes.blank(), problems=(word,)))
 
 
 def _says(draft: SetupDraft, sought: Sought) -> bool:
