@@ -7,7 +7,7 @@ is recorded, never before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,16 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from whytune.errors import WhytuneError
 from whytune.serve import bodies
+from whytune.serve.asked import Asked
 from whytune.serve.door import Door
 from whytune.serve.protocol import Call, chat_call, completion_call
 from whytune.serve.refusals import Refusal, of_error, tell_operator
-from whytune.serve.stops import Stopper, cut
-from whytune.workspace.serving import Going
+from whytune.serve.stops import Stopper
 
 if TYPE_CHECKING:
     from whytune.answering.backends.protocol import Completion
     from whytune.records import served
+    from whytune.records.served import ConsumerKey
 
 Parse = Callable[[Any, str], Call]
 
@@ -43,93 +44,52 @@ async def _answer(request: Request, scope: str, parse: Parse) -> Response:
     door: Door = request.app.state.door
     body = await door.body(request)
     conversation = request.headers.get("x-whytune-conversation", "")
-    pieces: asyncio.Queue[str | None] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
 
-    def tell(piece: str | None) -> None:
-        loop.call_soon_threadsafe(pieces.put_nowait, piece)
-
-    def begin() -> tuple[Call, list[Going]]:
+    def read() -> tuple[Call, ConsumerKey]:
         key = door.enter(request, scope)
-        call = parse(body, conversation)
-        begun: list[Going] = []
-        try:
-            for ask in call.asks:
-                begun.append(door.gateway.begin(ask, key, tell if call.stream else None))
-        except BaseException:
-            for going in begun:
-                door.gateway.drop(going, "cancelled")
-            raise
-        return call, begun
+        return parse(body, conversation), key
 
-    call, begun = await door.run(begin)
-    if call.stream:
-        # Pieces and the end come from the same thread, so the end is told after the last piece.
-        begun[0].answer.add_done_callback(lambda _: tell(None))
-        return await _Stream(door, call, begun[0], pieces, scope).response()
-    said = await _all(door, request, begun)
-    answers = await _ended(door, call, begun, said)
-    made = bodies.chat(*answers[0], call.ignored) if scope == "chat" else bodies.completion(answers, call.ignored)
-    return JSONResponse(made, headers=bodies.headers(begun[0]))
-
-
-async def _all(door: Door, request: Request, begun: Sequence[Going]) -> list[Completion]:
-    """Every answer, or none: whoever asks may leave, and time may run out."""
-    answers = asyncio.gather(*(asyncio.wrap_future(going.answer) for going in begun))
-    left = asyncio.create_task(_left(request))
-    both: set[asyncio.Future[Any]] = {answers, left}
-    outcome = "cancelled"
+    asked = Asked(door)
+    door.later(lambda: asked.begin(read))
+    left = asyncio.create_task(_left(request, asked))
     try:
-        done, _ = await asyncio.wait(both, timeout=door.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
-        if answers in done:
-            outcome = "error"
-            said = answers.result()
-            outcome = ""
-            return said
-        if not done:
-            outcome = "timeout"
-            raise _too_slow(door)
-        raise Refusal(499, "client_closed", "The client left.")
+        async with asyncio.timeout(door.limits.seconds):
+            call, answers = await asked.over
+    except TimeoutError:
+        asked.give_up("timeout")
+        raise _too_slow(door) from None
     except (Refusal, asyncio.CancelledError):
+        asked.give_up("cancelled")
         raise
     except Exception as error:
+        asked.give_up("error")
         raise _failed(error) from error
     finally:
         left.cancel()
-        answers.cancel()
-        if outcome:
-            for going in begun:
-                _drop(door, going, outcome)
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        continue
-
-
-async def _ended(door: Door, call: Call, begun: Sequence[Going], said: Sequence[Completion]) -> list[tuple[Going, str, served.Response]]:
-    """Every answer recorded. Raises Refusal where one is an error."""
-    answers, waits = [], []
-    for going, one in zip(begun, said, strict=True):
-        text = cut(one.text, going.ask.stop)
-        ended = door.gateway.end(going, one, text=text if text != one.text else None)
-        waits.append(ended.written)
-        answers.append((going, text, ended.response))
-        _count(door, ended.response)
-    await _written(waits)
-    wrong = next((one for one in said if one.error), None)
+    if call.stream:
+        return await _Stream(door, call, asked, scope).response()
+    for answer in answers:
+        door.count(answer.ended)
+    wrong = next((answer.said for answer in answers if answer.said.error), None)
     if wrong is not None:
         raise _unanswered(wrong)
-    return answers
+    made = bodies.chat(answers[0], call.ignored) if scope == "chat" else bodies.completion(answers, call.ignored)
+    return JSONResponse(made, headers=bodies.headers(answers[0].going))
+
+
+async def _left(request: Request, asked: Asked) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+    asked.leave()
 
 
 class _Stream:
     """One answer as it comes."""
 
-    def __init__(self, door: Door, call: Call, going: Going, pieces: asyncio.Queue[str | None], scope: str) -> None:
-        self._door, self._call, self._going, self._pieces = door, call, going, pieces
-        self._chunks = bodies.Chunks(going, scope)
-        self._stopper = Stopper(going.ask.stop)
+    def __init__(self, door: Door, call: Call, asked: Asked, scope: str) -> None:
+        self._door, self._call, self._going, self._pieces = door, call, asked.begun[0], asked.pieces
+        self._chunks = bodies.Chunks(self._going, scope)
+        self._stopper = Stopper(self._going.ask.stop)
         self._until = asyncio.get_running_loop().time() + door.limits.seconds
         self._over = False
 
@@ -183,7 +143,7 @@ class _Stream:
         if said.error:
             self._over = True
             ended = self._door.gateway.end(self._going, said)
-            _count(self._door, ended.response)
+            self._door.count(ended.response)
             raise _unanswered(said)
         return said
 
@@ -194,33 +154,19 @@ class _Stream:
         else:
             ended = gateway.end(self._going, self._going.answer.result(), text=self._stopper.said if self._stopper.found else None)
         self._over = True
-        _count(self._door, ended.response)
-        await _written([ended.written])
+        self._door.count(ended.response)
+        await _written(ended.written)
         return ended.response
 
     def _give_up(self, outcome: str) -> None:
         if not self._over:
             self._over = True
-            _drop(self._door, self._going, outcome)
+            self._door.drop(self._going, outcome)
 
 
-def _drop(door: Door, going: Going, outcome: str) -> None:
-    going.answer.cancel()
-
-    def record() -> None:
-        door.gateway.drop(going, outcome).written.result()
-
-    door.later(record)
-    door.metrics.answer(going.response.release, outcome, 0, going.pieces)
-
-
-def _count(door: Door, ended: served.Response) -> None:
-    door.metrics.answer(ended.release, ended.outcome, ended.tokens_in, ended.tokens_out)
-
-
-async def _written(waits: Sequence[Future[None]]) -> None:
+async def _written(written: Future[None]) -> None:
     try:
-        await asyncio.gather(*(asyncio.wrap_future(wait) for wait in waits))
+        await asyncio.wrap_future(written)
     except WhytuneError as error:
         raise of_error(error) from error
 

@@ -8,13 +8,27 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whytune.records.served import Response
 from whytune.workspace.serving import Going, Served
 
+if TYPE_CHECKING:
+    from whytune.answering.backends.protocol import Completion
+
 SOLO = "not independently approved"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One question's end: what the model said, the text that is handed out (cut at a stop text), and what was recorded."""
+
+    going: Going
+    text: str
+    said: Completion
+    ended: Response
 
 
 def headers(going: Going) -> dict[str, str]:
@@ -39,17 +53,18 @@ def usage(responses: Sequence[Response]) -> dict[str, int]:
     return {"prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out}
 
 
-def chat(going: Going, text: str, ended: Response, ignored: Sequence[str]) -> dict[str, Any]:
+def chat(answer: Answered, ignored: Sequence[str]) -> dict[str, Any]:
     """A whole chat completion."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": text, "refusal": None}, "logprobs": None, "finish_reason": ended.outcome}
-    return _whole("chat.completion", going, [choice], [ended]) | {"whytune": beside(going, ignored, ended.kept)}
+    message = {"role": "assistant", "content": answer.text, "refusal": None}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": answer.ended.outcome}
+    return _whole("chat.completion", [answer], [choice]) | {"whytune": beside(answer.going, ignored, answer.ended.kept)}
 
 
-def completion(answers: Sequence[tuple[Going, str, Response]], ignored: Sequence[str]) -> dict[str, Any]:
+def completion(answers: Sequence[Answered], ignored: Sequence[str]) -> dict[str, Any]:
     """A whole text completion, one choice a prompt."""
-    choices = [{"index": at, "text": text, "logprobs": None, "finish_reason": ended.outcome} for at, (_, text, ended) in enumerate(answers)]
-    body = _whole("text_completion", answers[0][0], choices, [ended for _, _, ended in answers])
-    return body | {"whytune": beside(answers[0][0], ignored, answers[0][2].kept) | {"responses": [going.response.id for going, _, _ in answers]}}
+    choices = [{"index": at, "text": answer.text, "logprobs": None, "finish_reason": answer.ended.outcome} for at, answer in enumerate(answers)]
+    stood_on = beside(answers[0].going, ignored, answers[0].ended.kept) | {"responses": [answer.ended.id for answer in answers]}
+    return _whole("text_completion", answers, choices) | {"whytune": stood_on}
 
 
 class Chunks:
@@ -107,8 +122,8 @@ def _head(kind: str, going: Going) -> dict[str, Any]:
     return {"id": said.id, "object": kind, "created": made, "model": said.alias, "system_fingerprint": said.release}
 
 
-def _whole(kind: str, going: Going, choices: list[dict[str, Any]], ended: Sequence[Response]) -> dict[str, Any]:
-    return {**_head(kind, going), "choices": choices, "usage": usage(ended)}
+def _whole(kind: str, answers: Sequence[Answered], choices: list[dict[str, Any]]) -> dict[str, Any]:
+    return {**_head(kind, answers[0].going), "choices": choices, "usage": usage([answer.ended for answer in answers])}
 
 
 def _sse(body: dict[str, Any]) -> str:

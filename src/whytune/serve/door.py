@@ -19,10 +19,10 @@ from typing import Any, ParamSpec, TypeVar
 from starlette.requests import Request
 
 from whytune.errors import WhytuneError
-from whytune.records.served import ConsumerKey
+from whytune.records.served import ConsumerKey, Response
 from whytune.serve.metrics import Metrics
 from whytune.serve.refusals import Refusal, of_error, tell_operator
-from whytune.workspace.serving import LOCAL, Gateway
+from whytune.workspace.serving import LOCAL, Gateway, Going
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,6 +67,20 @@ class Door:
                 tell_operator(error)
 
         self._threads.submit(job)
+
+    def drop(self, going: Going, outcome: str) -> None:
+        """Give a question up: the model stops at its next token, what it took is counted. Call on the event loop."""
+        going.answer.cancel()
+
+        def record() -> None:
+            self.gateway.drop(going, outcome).written.result()
+
+        self.later(record)
+        self.metrics.answer(going.response.release, outcome, 0, going.pieces)
+
+    def count(self, ended: Response) -> None:
+        """Count an answer that was recorded. Call on the event loop."""
+        self.metrics.answer(ended.release, ended.outcome, ended.tokens_in, ended.tokens_out)
 
     def close(self) -> None:
         """Finish what is under way."""

@@ -17,6 +17,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,8 +108,15 @@ def _secret(file: Path, fresh: Callable[[], bytes]) -> bytes:
             finally:
                 beside.unlink()
             flush(file.parent)
-        if file.stat().st_mode & 0o077:
+        seen = file.stat()
+        if seen.st_mode & 0o077:
             raise StoreError(
                 "Others can read this workspace's key", where=str(file), next=f"chmod 600 {file}; and make a new key if somebody may have copied it"
             )
-        return file.read_bytes()
+        return _bytes(str(file), seen.st_ino, seen.st_mtime_ns, seen.st_size)
+
+
+@lru_cache(maxsize=8)
+def _bytes(file: str, *_: int) -> bytes:
+    """What the file holds. Every served answer asks for it, so it is read again only when it is another file."""
+    return Path(file).read_bytes()

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from torch.nn import functional
 
+from whytune.answering.backends.attention import cached
 from whytune.training.batches import common_prefix
 from whytune.training.rows import TrainingRow
 
@@ -127,11 +128,11 @@ def _prefix_cache(body: Any, config: Any, prefix: torch.Tensor, rows: int) -> di
     from transformers import DynamicCache
 
     first = DynamicCache(config=config)
-    body(input_ids=prefix, past_key_values=first, use_cache=True)
+    body(input_ids=prefix, **cached(body, first))
     wide = DynamicCache(config=config)
     for number, layer in enumerate(first.layers):
         wide.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), number)
-    return {"past_key_values": wide, "use_cache": True}
+    return cached(body, wide)
 
 
 def _loss_and_gradients(

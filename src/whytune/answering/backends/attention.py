@@ -8,7 +8,9 @@ is noticed by `generation.Runner` and run in the library's own way.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -16,6 +18,16 @@ from transformers import AttentionInterface
 from transformers.cache_utils import Cache
 
 NAME = "whytune_shared_prefix"
+
+
+def cached(model: Any, cache: Cache) -> dict[str, Any]:
+    """The arguments by which a model is handed its cache: transformers renamed them in 5.24."""
+    return {_cache_argument(type(model)): cache, "use_cache": True}
+
+
+@lru_cache(maxsize=16)
+def _cache_argument(architecture: Any) -> str:
+    return "cache" if "cache" in inspect.signature(architecture.forward).parameters else "past_key_values"
 
 
 @dataclass

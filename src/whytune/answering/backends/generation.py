@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 from transformers import DynamicCache
 
-from whytune.answering.backends.attention import NAME, Pass, Prefix, RowCache
+from whytune.answering.backends.attention import NAME, Pass, Prefix, RowCache, cached
 from whytune.answering.backends.constraints import Grammar, Walk
 
 _FORWARD_TOKENS = 2048
@@ -150,9 +150,8 @@ class Runner:
             hidden: torch.Tensor = self.decoder(
                 input_ids=torch.tensor([[token for ids in new for token in ids]], device=self.device),
                 position_ids=torch.tensor([position], device=self.device),
-                past_key_values=cache,
-                use_cache=True,
                 whytune_pass=cache.this,
+                **cached(self.decoder, cache),
             ).last_hidden_state[0]
         cache.lengths = [held + len(ids) for held, ids in zip(cache.lengths, new, strict=True)]
         return hidden
@@ -167,9 +166,8 @@ class Runner:
         try:
             pending = ids
             while not row.done:
-                hidden = self.decoder(
-                    input_ids=torch.tensor([pending], device=self.device), past_key_values=cache, use_cache=True
-                ).last_hidden_state[:, -1]
+                given = torch.tensor([pending], device=self.device)
+                hidden = self.decoder(input_ids=given, **cached(self.decoder, cache)).last_hidden_state[:, -1]
                 row.take(grammar.choose(hidden, self.head, [row.walk])[0])
                 pending = row.pending
         finally:

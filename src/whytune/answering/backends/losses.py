@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 from transformers import DynamicCache
 
+from whytune.answering.backends.attention import cached
 from whytune.answering.backends.encoding import Whole
 from whytune.answering.backends.local import LocalBackend
 from whytune.answering.backends.protocol import Chat
@@ -67,13 +68,13 @@ def _together(backend: LocalBackend, prompt: list[int], answers: list[list[int]]
     """Answers after one prompt, which goes through the model once. Padding is on the right, so nobody sees it."""
     runner, device = backend.runner, backend.runner.device
     cache = DynamicCache(config=runner.model.config)
-    last = runner.decoder(input_ids=torch.tensor([prompt], device=device), past_key_values=cache, use_cache=True).last_hidden_state[:, -1:]
+    last = runner.decoder(input_ids=torch.tensor([prompt], device=device), **cached(runner.decoder, cache)).last_hidden_state[:, -1:]
     longest = max(len(answer) for answer in answers)
     given = torch.tensor([[*answer[:-1], *[0] * (longest - len(answer))] for answer in answers], dtype=torch.long, device=device)
     hidden = last.expand(len(answers), -1, -1)
     if longest > 1:
         cache.batch_repeat_interleave(len(answers))
-        after = runner.decoder(input_ids=given, past_key_values=cache, use_cache=True).last_hidden_state
+        after = runner.decoder(input_ids=given, **cached(runner.decoder, cache)).last_hidden_state
         hidden = torch.cat([hidden, after], dim=1)
     wanted = torch.tensor([[*answer, *[-100] * (longest - len(answer))] for answer in answers], device=device)
     logits = runner.output(hidden).float()
