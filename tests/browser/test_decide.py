@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy
 import pytest
 from tests.browser.house import House, edit
+from tests.sample_decision import SHOWN
+
+from whytune.records.candidate import ARM_TITLES
+from whytune.workspace import accepting
+from whytune.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
 PROJECT = "/projects/support"
+SIX = {arm: title for arm, title in ARM_TITLES.items() if arm != "oracle"}
 
 
 def test_an_owner_reads_the_decision_and_looks_into_the_cases(signed_in: Callable[..., Any], quiet: Callable[..., None]) -> None:
@@ -83,3 +91,49 @@ def test_on_paper_there_is_the_decision_and_no_forms(signed_in: Callable[..., An
     assert page.locator(".evidence.wide").first.is_visible()
     assert page.locator("button").locator("visible=true").count() == 0
     assert page.locator("textarea").locator("visible=true").count() == 0
+
+
+def _full(house: House) -> None:
+    """The decision with all six arms, five pairs, long examples and more limits than usual; signed by three people."""
+    room = Workspace.open(house.folder)
+    as_person = {name: room.as_person(name).project("support") for name in ("owner", "rai", "tester")}
+    decision = as_person["tester"].decision
+    assert decision is not None
+    known = {line.arm: line for line in decision.arms}
+    arms = tuple(
+        known[arm] if arm in known else known["few_shot"].model_copy(update={"arm": arm, "title": title, "candidate": "", "cost": known["few_shot"].cost.model_copy(update={"arm": arm})})
+        for arm, title in SIX.items()
+    )  # fmt: skip
+    pairs = tuple(decision.comparisons[0].model_copy(update={"first_arm": arm, "second_arm": "tuned"}) for arm in SIX if arm != "tuned")
+    shown = tuple(each.model_copy(update={"input": each.input * 3}) for each in SHOWN)
+    limits = (*decision.limits, *(f"{number} of the twelve groups have fewer than ten cases; a slice that small says nothing by itself, here or on the screen." for number in (2, 3, 4)))
+    with as_person["tester"].act("decision.made") as act:
+        act.write(decision.model_copy(update={"arms": arms, "comparisons": pairs, "examples": shown, "limits": limits}))
+    for name, role in (("owner", "business_owner"), ("rai", "responsible_ai"), ("tester", "tester")):
+        accepting.sign(as_person[name], role, "reject", "Every figure was read, the worst cases too; what customers are told about refunds stays with a person for now.")
+    room.store.close()
+
+
+def test_the_decision_is_one_sheet_of_paper(house: House, signed_in: Callable[..., Any], quiet: Callable[..., None]) -> None:
+    import pypdfium2
+
+    _full(house)
+    page = signed_in("owner", theme="dark")
+    for arm in ("tuned", "prompt"):
+        page.goto(f"{PROJECT}/decide?arm={arm}")
+        page.wait_for_load_state("networkidle")
+        sentence = page.locator("[aria-label=Verdict] strong").inner_text()
+        sheets = pypdfium2.PdfDocument(io.BytesIO(page.pdf(format="A4", print_background=False)))
+        assert len(sheets) == 1, arm
+        words = " ".join(sheets[0].get_textpage().get_text_range().split())
+        for wanted in (sentence, "your bar 50 %", *SIX.values(), "95 % interval", "A month", "Case by case", "I ordered the blue one", "Limits", "opened 3 times", "ledger head", "whytune run support"):
+            assert wanted in words, f"{arm}: {wanted}"
+        for left_out in ("Leaderboard", "Policy in force", "Send back", "Sign anew", "Sign out", "My tasks", "policy.toml"):
+            assert left_out not in words, f"{arm}: {left_out}"
+        if arm == "tuned":
+            assert all(f"{name}, 20" in words for name in ("owner", "rai", "tester")), "who signed, and when"
+        drawn = sheets[0].render(scale=1.5).to_numpy().reshape(-1, 3).astype(int)
+        blue = numpy.count_nonzero((drawn[:, 0] > drawn[:, 2] + 60) | (drawn[:, 2] > drawn[:, 0] + 60))
+        assert blue > 300, "the chart keeps its colours without backgrounds"
+        sheets.close()
+    quiet(page)
