@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from whytune.errors import NotFoundError, RefusedError, UsageError
 from whytune.records.content import Message
 from whytune.records.data import Certificate, Dataset, Example, Origin, SplitPlan
-from whytune.records.served import ConsumerKey, Dialogue, Response
+from whytune.records.served import ConsumerKey, Dialogue, FeedbackReceived, Response
 from whytune.settings import Settings
 from whytune.workspace import feedback, proposing
 from whytune.workspace.creating import SplitRow
@@ -137,6 +138,32 @@ def test_another_consumers_answer_is_unknown(project: Project) -> None:
     for key, id in ((ConsumerKey(key="k2", consumer="desk"), "r1"), (KEY, "r9")):
         with pytest.raises(NotFoundError):
             feedback.receive(project.workspace, key, Said(id, "up"))
+
+
+def test_what_a_killed_process_left_half_done_is_mended_when_it_is_sent_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    room, said = project.workspace, Said(answered(project.workspace, "r1", "When?"), "down", consent=True, correction="At six.")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as between:
+        between.setattr(room.store, "append_event", killed)
+        with pytest.raises(KeyboardInterrupt):
+            feedback.receive(room, KEY, said)
+    assert [held.response for held in feedback.inbox(room)] == ["r1"]
+    assert not room.store.list(FeedbackReceived)
+    for _ in range(2):
+        feedback.receive(room, KEY, said)
+    assert len([event for event in room.events() if event.act == "feedback.received"]) == 1
+    assert len(feedback.inbox(room)) == 1
+
+
+def test_the_same_said_at_once_is_noted_once(project: Project) -> None:
+    room, said = project.workspace, Said(answered(project.workspace, "r1", "When?"), "up", consent=True)
+    with ThreadPoolExecutor(4) as several:
+        given = set(several.map(lambda _: feedback.receive(room, KEY, said).id, range(8)))
+    assert len(given) == 1
+    assert len([event for event in room.events() if event.act == "feedback.received"]) == 1
 
 
 def test_the_ledger_knows_ids_and_no_words(project: Project) -> None:

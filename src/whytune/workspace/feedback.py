@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from whytune.workspace.workspace import Workspace
 
 STATES: tuple[FeedbackState, ...] = ("new", "useful", "not_useful", "proposed")
+PATIENCE = 20.0
+"""Seconds that feedback waits for other feedback that is being written down."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ class Proposed:
 
 
 def receive(workspace: Workspace, key: ConsumerKey, said: Said) -> Feedback:
-    """Put it into the inbox. The same said twice is one. Raises NotFoundError for another consumer's answer too."""
+    """Put it into the inbox and say so in the ledger. The same said twice is one, and mends what a killed process left half done.
+
+    Raises NotFoundError for another consumer's answer too.
+    """
     traffic = workspace.store.traffic
     response = traffic.response(said.response)
     if response is None or response.consumer != key.consumer or not response.project:
@@ -77,12 +82,14 @@ def receive(workspace: Workspace, key: ConsumerKey, said: Said) -> Feedback:
         when=datetime.now(UTC).isoformat(timespec="seconds"), rating=said.rating, consent=said.consent, correction=said.correction,
         comment=said.comment, question=said.question,
     )  # fmt: skip
-    if traffic.add_feedback(given):
-        with workspace.act("feedback.received", project=response.project, read=[response.release]) as act:
-            act.facts.update(feedback=given.id, response=response.id, rating=given.rating)
-            act.write(
-                FeedbackReceived(feedback=given.id, response=response.id, release=response.release, rating=given.rating, consent=given.consent)
-            )
+    noted = FeedbackReceived(feedback=given.id, response=response.id, release=response.release, rating=given.rating, consent=given.consent)
+    # Inbox and ledger are two transactions. The ledger alone says whether both are done; one at a time, so that the same said twice at once is noted once.
+    with workspace.store.lock("feedback", wait=PATIENCE):
+        traffic.add_feedback(given)
+        if not workspace.store.named_in([noted.id]):
+            with workspace.act("feedback.received", project=response.project, read=[response.release]) as act:
+                act.facts.update(feedback=given.id, response=response.id, rating=given.rating)
+                act.write(noted)
     return traffic.feedback(given.id)
 
 
