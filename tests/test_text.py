@@ -103,3 +103,11 @@ def test_printable_text_can_be_written(anything: str) -> None:
 def test_did_you_mean() -> None:
     assert text.nearest("catgory", ["text", "Category"]) == "Category"
     assert text.nearest("zzz", ["text", "Category"]) == ""
+
+
+def test_what_no_record_can_hold_is_named_with_its_place() -> None:
+    assert text.unkeepable({"a": ["whole", 1, 2.5, True, None, {"b": 2**63 - 1}]}) == []
+    assert text.unkeepable({"a": ["\ud800", {"b": float("nan")}], "c": -(2**63) - 1, "\udfff": 1}) == [
+        r"'\udfff': a name that holds half a letter (a lone surrogate)",
+        "a[0]: holds half a letter (a lone surrogate), which is no text", "a[1].b: nan is not a number", "c: a number of more than 64 bits",
+    ]  # fmt: skip

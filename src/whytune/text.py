@@ -10,9 +10,11 @@ Example: `normalise("  The CARD,  costs 1,000 €!")` is `"the card costs 1,000 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 # Scripts written without spaces: one word a character. Thai, Lao, Khmer and Burmese vowel signs stay with their letter.
 _UNSPACED = (
@@ -195,6 +197,35 @@ def printable(text: str) -> str:
     except UnicodeEncodeError:
         return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
     return text
+
+
+def whole(text: str) -> bool:
+    """Whether it can be written as UTF-8: half of a surrogate pair cannot."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def unkeepable(value: Any) -> list[str]:
+    """What of a JSON value no record can hold, each with its place: half a letter, a number that is none or has more than 64 bits."""
+    problems: list[str] = []
+    left: list[tuple[str, Any]] = [("", value)]
+    while left:
+        place, one = left.pop()
+        if isinstance(one, str) and not whole(one):
+            problems.append(f"{place}: holds half a letter (a lone surrogate), which is no text")
+        elif isinstance(one, float) and not math.isfinite(one):
+            problems.append(f"{place}: {one} is not a number")
+        elif isinstance(one, int) and not -(2**63) <= one < 2**63:
+            problems.append(f"{place}: a number of more than 64 bits")
+        elif isinstance(one, dict):
+            problems += [f"{key!a}: a name that holds half a letter (a lone surrogate)" for key in one if not whole(key)]
+            left += [(f"{place}.{key}" if place else key, each) for key, each in one.items() if whole(key)]
+        elif isinstance(one, list):
+            left += [(f"{place}[{number}]", each) for number, each in enumerate(one)]
+    return sorted(problems)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -50,6 +50,17 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     return typed
 
 
+def test_words_that_are_no_text_are_refused_before_anything_is_done(typed: Typed, tmp_path: Path) -> None:
+    typed("user", "add", "ada", "--role", "admin")
+    for arguments in (("user", "break-glass", "--reason", "the server is down \udcff", "--hours", "1"), ("user", "token", "ada", "--label", "\udcff")):
+        code, out, err = typed(*arguments, person="ada")
+        assert (code, out, "not UTF-8" in err, "next: " in err) == (2, "", True, True)
+    assert typed("projects", person="b\udcff")[0] == 2
+    (tmp_path / "rows\udcff.csv").write_text("text,label\na,b\n", "utf-8")
+    assert typed("init", "desk", "--task", "categorization", "--from", "rows\udcff.csv", person="ada")[0] == 2
+    assert not (tmp_path / "desk").exists()
+
+
 def test_from_one_person_alone_to_people_with_roles(typed: Typed) -> None:
     assert "is alone and holds every role" in typed("user", "list")[1]
     code, out, _ = typed("user", "add", "ada", "--role", "business_owner")

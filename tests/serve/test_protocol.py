@@ -49,7 +49,7 @@ def test_what_a_release_decides_itself_is_said_to_be_ignored() -> None:
         ("model", None), ("model", 3), ("messages", None), ("messages", []), ("messages", "When?"), ("messages", [{"role": "user"}]),
         ("messages", [{"role": "robot", "content": "x"}]), ("messages", [USER, {"role": "assistant", "content": "x"}]), ("messages", [{"role": "user", "content": "  "}]),
         ("messages", [{"role": "user", "content": "\ud800"}]), ("messages", [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]),
-        ("messages", [USER] * 257), ("messages", [3]), ("max_tokens", 0), ("max_tokens", True), ("max_tokens", 1.5), ("stop", ["a"] * 5), ("stop", [""]), ("stop", 3),
+        ("messages", [USER] * 257), ("messages", [3]), ("max_tokens", 0), ("max_tokens", True), ("max_tokens", 1.5), ("stop", ["a"] * 5), ("stop", [""]), ("stop", 3), ("stop", "\ud800"),
         ("stream", "yes"), ("store", 1), ("metadata", "x"), ("metadata", {"conversation_id": 3}), ("metadata", {"conversation_id": "a b"}), ("stream_options", []),
         ("n", 2), ("tools", [{}]), ("logprobs", True), ("response_format", {"type": "json_object"}), ("logit_bias", {"1": 2}),
     ],
@@ -86,6 +86,11 @@ def test_embeddings() -> None:
     assert embedding_call({"model": "m", "input": ["a", "b"], "encoding_format": "base64", "dimensions": 384}).packed
     for wrong in ({"input": [1, 2]}, {"input": ""}, {"input": []}, {"input": "a", "encoding_format": "hex"}, {"input": "a", "dimensions": 3}):
         refused(embedding_call, {"model": "m", **wrong})
+
+
+def test_a_field_named_by_what_is_no_text_is_refused_before_its_name_is_repeated() -> None:
+    for parse, body in ((chat_call, chat()), (completion_call, {"model": "m", "prompt": "a"}), (feedback_call, {"response_id": "r", "rating": "up"})):
+        assert "\ud800" not in str(refused(parse, {**body, "\ud800": 1}).body)
 
 
 def test_feedback() -> None:

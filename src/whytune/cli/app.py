@@ -34,7 +34,7 @@ from whytune.cli import (
     system,
     web,
 )
-from whytune.errors import WhytuneError
+from whytune.errors import UsageError, WhytuneError
 
 INTERRUPTED = 130
 # typer brings its own copy of click: the class of all usage errors is reached through the one that it exports.
@@ -58,6 +58,7 @@ def run(arguments: list[str] | None = None) -> None:
         if not any(name.startswith("_WHYTUNE") for name in os.environ):  # completion walks through everything
             _leave_unbuilt(arguments)
     try:
+        _check_text(arguments)
         code = app(args=arguments, standalone_mode=False, prog_name="whytune")
         sys.stdout.flush()
         if code == INTERRUPTED:  # typer has caught the interrupt before us
@@ -76,6 +77,16 @@ def run(arguments: list[str] | None = None) -> None:
         sys.stderr.close()
         code = 0
     raise SystemExit(int(code or 0))
+
+
+def _check_text(arguments: list[str]) -> None:
+    """Raise UsageError where a word is no text in UTF-8: no record, and no whytune.toml, could hold it."""
+    from whytune.text import whole
+
+    broken = [word for word in arguments if not whole(word)]
+    broken += [f"{name}={value}" for name, value in os.environ.items() if name.startswith("WHYTUNE_") and not whole(value)]
+    if broken:
+        raise UsageError("This cannot be read as text", problems=[f"{word!a}: not UTF-8" for word in broken], next="type it again in a terminal that sends UTF-8, and give a file of such a name another one")
 
 
 def _leave_unbuilt(arguments: list[str]) -> None:

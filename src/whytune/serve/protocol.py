@@ -13,6 +13,7 @@ from typing import Any
 from whytune.records.content import Message, Speaker
 from whytune.records.served import Ask
 from whytune.serve.refusals import Refusal
+from whytune.text import whole
 from whytune.workspace.feedback import Said
 
 MOST_MESSAGES, MOST_TEXTS, MOST_STOPS = 256, 256, 4
@@ -57,6 +58,8 @@ class _Reader:
     def __init__(self, body: Any) -> None:
         if not isinstance(body, dict):
             raise Refusal(400, "invalid_body", "The body is not a JSON object.")
+        if not all(map(whole, body)):
+            raise Refusal(400, "invalid_body", "The body names a field by what is no text.")
         self.body: dict[str, Any] = body
         self.problems: list[tuple[str, str]] = []
 
@@ -69,7 +72,7 @@ class _Reader:
             if needed:
                 self.wrong(name, "is missing")
             return ""
-        if not isinstance(value, str) or not _whole(value):
+        if not isinstance(value, str) or not whole(value):
             self.wrong(name, "is not a text")
             return ""
         if most and len(value) > most:
@@ -108,7 +111,7 @@ def completion_call(body: Any, conversation: str = "") -> Call:
     read = _Reader(body)
     given = read.body.get("prompt")
     prompts = [given] if isinstance(given, str) else given
-    if not isinstance(prompts, list) or not prompts or not all(isinstance(p, str) and p.strip() and _whole(p) for p in prompts):
+    if not isinstance(prompts, list) or not prompts or not all(isinstance(p, str) and p.strip() and whole(p) for p in prompts):
         read.wrong("prompt", "is not a text or a list of texts, none of them empty")
         prompts = []
     elif len(prompts) > MOST_TEXTS:
@@ -124,7 +127,7 @@ def embedding_call(body: Any) -> EmbeddingCall:
     model = read.text("model", needed=True)
     given = read.body.get("input")
     texts = [given] if isinstance(given, str) else given
-    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) and t and _whole(t) for t in texts):
+    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) and t and whole(t) for t in texts):
         read.wrong("input", "is not a text or a list of texts, none of them empty; token numbers are not taken")
         texts = []
     elif len(texts) > MOST_TEXTS:
@@ -206,13 +209,13 @@ def _content(value: Any) -> str | None:
     if isinstance(value, list):
         parts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in value]
         value = "".join(part for part in parts if isinstance(part, str)) if all(isinstance(part, str) for part in parts) else None
-    return value if isinstance(value, str) and _whole(value) else None
+    return value if isinstance(value, str) and whole(value) else None
 
 
 def _stops(read: _Reader) -> tuple[str, ...]:
     given = read.body.get("stop")
     stops = [given] if isinstance(given, str) else given or []
-    if not isinstance(stops, list) or not all(isinstance(stop, str) and stop for stop in stops) or len(stops) > MOST_STOPS:
+    if not isinstance(stops, list) or not all(isinstance(stop, str) and stop and whole(stop) for stop in stops) or len(stops) > MOST_STOPS:
         read.wrong("stop", f"is not a text or a list of at most {MOST_STOPS} texts")
         return ()
     return tuple(stops)
@@ -241,12 +244,3 @@ def _beyond(read: _Reader) -> tuple[str, ...]:
         else:
             ignored.append(name[:60])
     return tuple(sorted(ignored))
-
-
-def _whole(text: str) -> bool:
-    """Whether it can be written as UTF-8: half a surrogate pair cannot."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

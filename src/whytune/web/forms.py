@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from whytune.errors import UsageError
+from whytune.text import printable, unkeepable
 
 MOST_FIELDS, MOST_FILES = 2_000, 50
 LARGEST_FIELD = 2_000_000
@@ -79,9 +80,12 @@ def from_form(body: Mapping[str, Any], key: str, kind: type) -> Any:
     if not value.strip():
         return None
     try:
-        return kind(value.strip().replace(",", ".") if kind is float else value.strip())
+        read = kind(value.strip().replace(",", ".") if kind is float else value.strip())
     except ValueError:
+        read = None
+    if read is None or unkeepable(read):
         return Unreadable(f"must be a {'whole number' if kind is int else 'number'}, not {value[:40]!r}")
+    return read
 
 
 @asynccontextmanager
@@ -105,8 +109,8 @@ async def sent(request: Request, most: int = LARGEST_UPLOAD) -> AsyncIterator[Se
             elif name in OWN:
                 found.own[name] = value
             else:
-                # Browsers end lines of a text field with CR LF, whatever was typed.
-                _add(found.fields, name, value.replace("\r\n", "\n"))
+                # Browsers end lines of a text field with CR LF, whatever was typed. Some charsets spell half a letter.
+                _add(found.fields, printable(name), printable(value.replace("\r\n", "\n")))
         await read.close()
         yield found
     finally:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from whytune.errors import NotFoundError, UsageError
+from whytune.text import unkeepable
 from whytune.web import acts
 from whytune.web.auth import csrf_proven
 from whytune.web.forms import Unreadable, UploadedFile, from_form
@@ -31,6 +33,7 @@ from whytune.workspace.workspace import Workspace
 
 LARGEST = 1_000_000
 """Bytes of a body."""
+MOST_PROBLEMS = 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +71,7 @@ class WebRequest:
                 problems.append(f"{key}: {value.why}")
                 found.append(kind())
                 continue
-            right = isinstance(value, (int, float)) and not isinstance(value, bool) if kind is float else type(value) is kind
+            right = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) if kind is float else type(value) is kind
             if not right or (kind is list and not all(isinstance(one, str) for one in value)):
                 problems.append(f"{key}: must be a {'list of text' if kind is list else {'str': 'text', 'int': 'whole number', 'float': 'number', 'bool': 'true or false'}.get(kind.__name__, kind.__name__)}")
             found.append(value)
@@ -144,4 +147,6 @@ async def _body(request: Request) -> dict[str, Any]:
         raise UsageError(f"The body is not JSON: {error}", next="mend it and send it again") from error
     if not isinstance(content, dict):
         raise UsageError("The body must be a JSON object", next='send {"field": value}')
+    if problems := unkeepable(content):
+        raise UsageError("The request cannot be used", problems=problems[:MOST_PROBLEMS], next="mend the JSON body and send it again")
     return content
