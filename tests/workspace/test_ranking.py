@@ -229,7 +229,9 @@ def test_another_version_is_another_board(desk: Desk) -> None:
     new, before = ranking.boards(desk.project.workspace)
     assert (new.dataset, new.newest, before.dataset, before.newest) == (desk.made.id, True, old.id, False)
     assert before.erased == 1
-    assert "not comparable" in " ".join(ranking.facts(before))
+    assert before.same_test == (old.counts["test"] == desk.made.counts["test"])
+    assert ("not comparable" in " ".join(ranking.facts(before))) == (not before.same_test)
+    assert new.looks == before.looks == 3, "a new version keeps the test set, and what was seen of it"
     assert before.lines[0].state == "compared", "its scores lost the same rows as its items"
     assert {line.arm: bool(line.replace_by) for line in before.lines} == {"prompt": False, "tuned": True}
 

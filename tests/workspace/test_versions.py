@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from tests.cli.living import change
 from tests.workspace.desks import acting, labelled, people
 
 from whytune.errors import NotAllowedError, NotFoundError, RefusedError
+from whytune.records.evidence import Look
 from whytune.records.proposal import DatasetApproval
 from whytune.workspace import proposing, versions
 from whytune.workspace.creating import examples_of
@@ -98,3 +101,51 @@ def test_nobody_approves_rows_they_wrote(project: Project) -> None:
         with pytest.raises(NotAllowedError):
             versions.approve(acting(project, name))
     assert not project.records(DatasetApproval)
+
+
+def reworded(project: Project, how: Callable[[str], str]) -> Project:
+    source = project.folder.parent / "rows.csv"
+    with source.open(newline="", encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    with source.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([head, *([how(text), label] for text, label in rows)])
+    again = project.workspace.project("desk")
+    again.run(until="data")
+    return again
+
+
+def opened(project: Project, candidate: str) -> None:
+    made = project.dataset
+    with project.act("test.opened", read=[made.id]) as act:
+        act.write(Look(dataset=made.id, candidate=candidate, protocol="protocol:0", person="ada", number=len(project.looks_at(made)) + 1))
+
+
+def test_a_test_row_with_other_words_is_still_a_test_row(project: Project) -> None:
+    first = project.dataset
+    sealed = {example.input_text for example in examples_of(project, first, "test")}
+    second = reworded(project, lambda text: f"{text} please").dataset
+    assert second.number == 2
+    assert second.test_since == 1
+    for split in ("train", "dev"):
+        taught = {example.input_text.removesuffix(" please") for example in examples_of(project, second, split)}  # type: ignore[arg-type]
+        assert not taught & sealed
+
+
+def test_looks_at_a_test_set_go_with_it_into_the_next_version(project: Project) -> None:
+    opened(project, "candidate:1")
+    opened(project, "candidate:2")
+    first = project.dataset
+    grown(project)
+    project = project.workspace.project("desk")
+    assert project.looks == 2, "the same rows were opened twice, whatever the version is called"
+    opened(project, "candidate:3")
+    assert project.looks == len(project.looks_at(first)) == 3
+    assert not project.dataset.same_test(first), "one of its test rows was mended"
+
+
+def test_other_data_altogether_is_another_test_set_and_the_ledger_says_so(project: Project) -> None:
+    opened(project, "candidate:1")
+    anew = reworded(project, lambda text: " ".join(f"{word[::-1]}{len(text)}" for word in reversed(text.split())))
+    assert anew.dataset.test_since == anew.dataset.number == 2
+    assert anew.looks == 0
+    assert "begins anew" in next(event for event in reversed(anew.events()) if event.act == "dataset.created").facts["test set"]

@@ -166,6 +166,14 @@ class Dataset(Record):
     """Digest of the pack that holds the removals."""
     documents: str = ""
     """Digest of the pack that holds the documents; empty where there are none."""
+    test_rows: str = ""
+    """Digest of the ids of the test rows: versions that share it are measured on the same test set."""
+    test_since: int = 1
+    """The version whose test set this one goes on with. Whoever opened that of any version since then saw these rows."""
+
+    def same_test(self, other: Dataset) -> bool:
+        """Whether both hold the same test rows, so that what is measured on one can be read beside the other."""
+        return self.id == other.id or (bool(self.test_rows) and self.test_rows == other.test_rows)
 
 
 class Finding(Value):

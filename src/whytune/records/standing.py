@@ -74,13 +74,15 @@ class Board(Value):
     dataset: str
     number: int
     newest: bool
-    """Whether this is the project's newest version; lines of other versions were measured on another test set."""
+    """Whether this is the project's newest version."""
+    same_test: bool
+    """Whether its test rows are the newest version's, so that its lines can be read beside those."""
     split: SplitName
     metric: str
     n: int
     clusters: int
     looks: int
-    """How often the sealed test set of this version was opened, all candidates together."""
+    """How often this test set was opened, all candidates and all versions that hold it together."""
     smallest_difference: float | None
     """Smallest difference that a paired test on this many items can prove (80 % power)."""
     currency: str

@@ -45,7 +45,7 @@ def board_facts(board: Board) -> list[str]:
     said.append("Lines that share a letter are not proven to differ (all pairs, Holm); a star marks every line that is not proven worse than the highest.")
     if board.erased:
         said.append(f"{board.erased:,} rows of this version were erased since.")
-    if not board.newest:
+    if not board.same_test:
         said.append("Measured on another test set than the newest version: not comparable with its lines.")
     return said
 

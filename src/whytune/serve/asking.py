@@ -16,11 +16,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from whytune.errors import WhytuneError
 from whytune.serve import bodies
-from whytune.serve.asked import Asked
 from whytune.serve.door import Door
 from whytune.serve.protocol import Call, chat_call, completion_call
 from whytune.serve.refusals import Refusal, of_error, tell_operator
 from whytune.serve.stops import Stopper
+from whytune.serve.under_way import UnderWay
 
 if TYPE_CHECKING:
     from whytune.answering.backends.protocol import Completion
@@ -49,7 +49,7 @@ async def _answer(request: Request, scope: str, parse: Parse) -> Response:
         key = door.enter(request, scope)
         return parse(body, conversation), key
 
-    asked = Asked(door)
+    asked = UnderWay(door)
     door.later(lambda: asked.begin(read))
     left = asyncio.create_task(_left(request, asked))
     try:
@@ -77,7 +77,7 @@ async def _answer(request: Request, scope: str, parse: Parse) -> Response:
     return JSONResponse(made, headers=bodies.headers(answers[0].going))
 
 
-async def _left(request: Request, asked: Asked) -> None:
+async def _left(request: Request, asked: UnderWay) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         continue
     asked.leave()
@@ -86,7 +86,7 @@ async def _left(request: Request, asked: Asked) -> None:
 class _Stream:
     """One answer as it comes."""
 
-    def __init__(self, door: Door, call: Call, asked: Asked, scope: str) -> None:
+    def __init__(self, door: Door, call: Call, asked: UnderWay, scope: str) -> None:
         self._door, self._call, self._going, self._pieces = door, call, asked.begun[0], asked.pieces
         self._chunks = bodies.Chunks(self._going, scope)
         self._stopper = Stopper(self._going.ask.stop)

@@ -22,7 +22,7 @@ SOLO = "not independently approved"
 
 
 @dataclass(frozen=True)
-class Answered:
+class HandedOut:
     """One question's end: what the model said, the text that is handed out (cut at a stop text), and what was recorded."""
 
     going: Going
@@ -53,14 +53,14 @@ def usage(responses: Sequence[Response]) -> dict[str, int]:
     return {"prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out}
 
 
-def chat(answer: Answered, ignored: Sequence[str]) -> dict[str, Any]:
+def chat(answer: HandedOut, ignored: Sequence[str]) -> dict[str, Any]:
     """A whole chat completion."""
     message = {"role": "assistant", "content": answer.text, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": answer.ended.outcome}
     return _whole("chat.completion", [answer], [choice]) | {"whytune": beside(answer.going, ignored, answer.ended.kept)}
 
 
-def completion(answers: Sequence[Answered], ignored: Sequence[str]) -> dict[str, Any]:
+def completion(answers: Sequence[HandedOut], ignored: Sequence[str]) -> dict[str, Any]:
     """A whole text completion, one choice a prompt."""
     choices = [{"index": at, "text": answer.text, "logprobs": None, "finish_reason": answer.ended.outcome} for at, answer in enumerate(answers)]
     stood_on = beside(answers[0].going, ignored, answers[0].ended.kept) | {"responses": [answer.ended.id for answer in answers]}
@@ -122,7 +122,7 @@ def _head(kind: str, going: Going) -> dict[str, Any]:
     return {"id": said.id, "object": kind, "created": made, "model": said.alias, "system_fingerprint": said.release}
 
 
-def _whole(kind: str, answers: Sequence[Answered], choices: list[dict[str, Any]]) -> dict[str, Any]:
+def _whole(kind: str, answers: Sequence[HandedOut], choices: list[dict[str, Any]]) -> dict[str, Any]:
     return {**_head(kind, answers[0].going), "choices": choices, "usage": usage([answer.ended for answer in answers])}
 
 

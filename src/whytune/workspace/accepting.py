@@ -20,7 +20,7 @@ from whytune.errors import NotAllowedError, NotFoundError, RefusedError, UsageEr
 from whytune.records.candidate import Adapter, Base, Candidate
 from whytune.records.choice import Forgetting
 from whytune.records.data import Dataset, Validation
-from whytune.records.evidence import Look, Measure, Protocol, Trial
+from whytune.records.evidence import Measure, Protocol, Trial
 from whytune.records.proposal import DatasetApproval
 from whytune.records.record import canonical_json, digest
 from whytune.records.release import Acceptance, Approval, Policy, Release
@@ -67,7 +67,7 @@ def case_for(project: Project, arm: str = "", *, policy: Policy | None = None, t
         today=today or datetime.now(UTC).date(), decision=project.decision,
         versions={each.id: each.number for each in project.records(Dataset)},
         trials=project.records(Trial), protocols=project.records(Protocol),
-        looks=len([look for look in project.records(Look) if look.dataset == made.id]),
+        looks=len(project.looks_at(made)),
         validation=next((v for v in reversed(validations) if v.dataset == made.id), validations[-1] if validations else None),
         reports=project.records(ResponsibleReport), waivers=project.records(Waiver), evaluations=project.records(HumanEvaluation),
         row_reviews=project.records(RowReview), dataset_approvals=project.records(DatasetApproval), fallbacks=_fallbacks(project, candidate),

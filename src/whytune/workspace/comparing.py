@@ -19,7 +19,7 @@ from whytune.evaluation.trial import SMALLEST_SLICE
 from whytune.records.candidate import ARM_TITLES
 from whytune.records.data import SplitName
 from whytune.records.decision import ArmResult, Decision
-from whytune.records.evidence import Comparison, Look, Measure, Power, Spending, Trial
+from whytune.records.evidence import Comparison, Measure, Power, Spending, Trial
 from whytune.records.wording import figure, odds, point_span, points, span
 from whytune.stats.multiple import benjamini_hochberg
 from whytune.stats.paired import Difference, paired_means, paired_rates
@@ -166,11 +166,10 @@ def looks(project: Project) -> list[LookLine]:
     made = project.dataset
     events = {id: event for event in project.events() if event.act == "test.opened" for id in event.wrote}
     found = []
-    for look in project.records(Look):
-        if look.dataset == made.id:
-            event = events.get(look.id)
-            arm = event.facts.get("arm", "") if event else ""
-            found.append(LookLine(look.number, ARM_TITLES.get(arm, arm), look.candidate, look.person, event.when if event else ""))
+    for look in project.looks_at(made):
+        event = events.get(look.id)
+        arm = event.facts.get("arm", "") if event else ""
+        found.append(LookLine(look.number, ARM_TITLES.get(arm, arm), look.candidate, look.person, event.when if event else ""))
     return found
 
 

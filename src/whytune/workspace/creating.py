@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +61,8 @@ class Prepared:
     corpus: Corpus | None = None
     linked: Linked | None = None
     built: Built | None = None
+    anew: bool = True
+    """Whether its test set goes on with none of an earlier version."""
 
     @property
     def counts(self) -> dict[SplitName, int]:
@@ -75,6 +77,7 @@ def prepare(project: Project, progress: Progress) -> Prepared:
     from whytune.datasets.accepted import merge
     from whytune.datasets.evidence import link_evidence
     from whytune.datasets.importing import read_source
+    from whytune.datasets.inheriting import inherited
     from whytune.datasets.spec import Reading
     from whytune.datasets.split import Earlier, build
     from whytune.stats.power import smallest_difference
@@ -100,11 +103,12 @@ def prepare(project: Project, progress: Progress) -> Prepared:
     linked = link_evidence(read.examples, corpus.documents) if corpus else None
     # Linked first: what was erased is known by the ids that rows and documents had when they were erased.
     examples, lost = without(linked.examples if linked else read.examples, gone)
-    previous = {row.example.id: row.split for row in project.workspace.store.read_pack(before.rows, SplitRow)} if before else None
+    stood = [(row.example, row.split) for row in project.workspace.store.read_pack(before.rows, SplitRow)] if before else []
+    previous = {**inherited(examples, stood, file.split.near), **{example.id: split for example, split in stood}} if before else None
     accepted = _accepted(project, taken, corpus)
     merged = merge(examples, accepted, project.task, read.fields, previous)
     if previous is not None and not {example.id for example in merged.examples} & previous.keys():
-        previous = None  # other data altogether: there is nothing to keep apart
+        previous = None  # other data altogether: no row says nearly what one of the version before said
         merged = merge(examples, accepted, project.task, read.fields, None)
     earlier = Earlier(merged.assigned, merged.train_side) if previous is not None or taken else None
     built = build(merged.examples, file.split, project.task, previous=earlier, power=lambda n: smallest_difference(n, 0.2), progress=progress)
@@ -115,7 +119,12 @@ def prepare(project: Project, progress: Progress) -> Prepared:
         Source(file=one.proposal, sha256=one.rows, bytes=0, format="jsonl", encoding="utf-8", rows=one.count)
         for one in taken
     )
-    return Prepared(before, False, reading, replace(read, sources=(*read.sources, *sources)), corpus, linked, built)
+    return Prepared(before, False, reading, replace(read, sources=(*read.sources, *sources)), corpus, linked, built, not _goes_on(built, previous))
+
+
+def _goes_on(built: Built, previous: Mapping[str, SplitName] | None) -> bool:
+    """Whether a row of the test set was one in the version before."""
+    return any((previous or {}).get(example.id) == "test" for example in built.of("test"))
 
 
 def _accepted(project: Project, taken: Sequence[AcceptedRows], corpus: Corpus | None) -> list[Taken]:
@@ -144,16 +153,20 @@ def dataset(project: Project, progress: Progress) -> Dataset:
     # A version that follows a "not accepted" says so: what it is to mend stands in that record.
     mends = [said.id for said in project.records(Acceptance) if before and said.dataset == before.id and not said.accepted][-1:]
     with project.act("dataset.created", read=[*([before.id] if before else []), *accepted, *mends]) as act:
+        number = before.number + 1 if before else 1
         made = Dataset(
-            project=project.key, number=before.number + 1 if before else 1, task=file.task, parent=before.id if before else "",
+            project=project.key, number=number, task=file.task, parent=before.id if before else "",
             sources=(*read.sources, *(corpus.sources if corpus else ())), reading=ready.reading, plan=file.split, counts=built.counts,
             removed=dict(sorted(Counter(removal.reason for removal in removals).items())),
             labels=built.labels, fields=read.fields, certificate=built.certificate,
             rows=store.put_pack((SplitRow(split=where, example=example) for example, where in built.rows), "rows"),
             removals=store.put_pack(removals, "removals"),
             documents=store.put_pack(corpus.documents, "documents") if corpus else "",
+            test_rows=digest("\n".join(sorted(example.id for example in built.of("test")))), test_since=before.test_since if before and not ready.anew else number,
         )  # fmt: skip
         act.facts["rows"] = ", ".join(f"{name} {count}" for name, count in made.counts.items())
+        if before and ready.anew:
+            act.facts["test set"] = f"begins anew: none of its rows was a test row of version {before.number}"
         if mends:
             act.facts["follows a no"] = mends[0]
         if linked:

@@ -22,7 +22,6 @@ from whytune.records.data import (
     SplitName,
     Validation,
 )
-from whytune.records.evidence import Look
 from whytune.records.project import UseCase
 from whytune.records.proposal import AcceptedRows, DatasetApproval, Proposal, ProposedRow
 from whytune.records.record import short
@@ -136,7 +135,7 @@ def looks(project: Project, made: Dataset) -> list[dict[str, str]]:
     when = {id: event.when for event in project.events() for id in event.wrote if event.act == "test.opened"}
     return [
         {"number": str(look.number), "when": when.get(look.id, ""), "person": look.person, "candidate": look.candidate}
-        for look in project.records(Look) if look.dataset == made.id
+        for look in project.looks_at(made)
     ]  # fmt: skip
 
 

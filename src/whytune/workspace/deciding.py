@@ -129,8 +129,8 @@ def test(project: Project, bench: Bench, fixed: Protocol, candidates: dict[str, 
     trials = []
     for arm in fixed.arms:
         candidate = candidates[arm]
-        looks = [look for look in project.records(Look) if look.dataset == fixed.dataset]
-        if candidate.id not in {look.candidate for look in looks}:
+        looks = project.looks_at(bench.makings.dataset)
+        if (candidate.id, fixed.dataset) not in {(look.candidate, look.dataset) for look in looks}:
             with project.act("test.opened", read=[fixed.id, fixed.dataset]) as act:
                 act.facts["arm"] = arm
                 act.write(candidate)
@@ -158,7 +158,7 @@ def decide(project: Project, bench: Bench, fixed: Protocol, trials: list[Trial],
     measured = [event for event in project.events() if event.act == "trial.measured"]
     imprint = deciding.Imprint(
         person=project.workspace.person, base=makings.base,
-        looks=len([look for look in project.records(Look) if look.dataset == fixed.dataset]),
+        looks=len(project.looks_at(makings.dataset)),
         command=f"whytune run {project.name}", when=measured[-1].when[:16] + "Z" if measured else "",
         hashes={"protocol": fixed.id, "ledger head": measured[-1].id if measured else ""}, shown=choose(rows, texts, by_arm),
         limits=((ONE_SEED,) if seconds else ()) + _other_bases(project, bench, trials),

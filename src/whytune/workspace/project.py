@@ -151,7 +151,12 @@ class Project:
     def looks(self) -> int:
         """How often the sealed test set of the newest version was opened."""
         made = self.latest_dataset
-        return len([look for look in self.records(Look) if made and look.dataset == made.id])
+        return len(self.looks_at(made)) if made else 0
+
+    def looks_at(self, made: Dataset) -> list[Look]:
+        """Every opening of this version's test set, under whatever version it was opened: new versions keep the old test rows."""
+        since = {one.id for one in self.records(Dataset) if one.test_since == made.test_since}
+        return [look for look in self.records(Look) if look.dataset in since]
 
     @property
     def erased(self) -> int:

@@ -17,7 +17,7 @@ from whytune.evaluation.retrieval import RetrievalFigures, retrieval_figures
 from whytune.records.candidate import Adapter, Base, Candidate
 from whytune.records.data import Dataset, Example, SplitName
 from whytune.records.erasure import Erasure
-from whytune.records.evidence import Answer, Look, Measure, Power, Score, Trial
+from whytune.records.evidence import Answer, Measure, Power, Score, Trial
 from whytune.records.release import Release
 from whytune.records.responsible import ResponsibleReport, Waiver
 from whytune.records.review import HumanEvaluation
@@ -143,7 +143,7 @@ class _Ranking:
         return Board(
             project=self.project.name, dataset=made.id, number=made.number, newest=made.id == self.project.dataset.id, split=self.split,
             metric=rule.metric, n=len(rows), clusters=self._clusters(made),
-            looks=sum(look.dataset == made.id for look in self.project.records(Look)),
+            looks=len(self.project.looks_at(made)), same_test=made.same_test(self.project.dataset),
             smallest_difference=(power.smallest_difference if power else made.certificate.smallest_provable_difference) if self.split == "test" else None,
             currency=self.project.file.prices.currency, confidence=rule.confidence, incumbent_by=found_by, lines=tuple(lines),
             erased=self.store.erased_rows(made.rows),

@@ -3,7 +3,7 @@
 Threads do the work: the door's begin, the model's ends, the recorder's keeps. The event loop is woken once, with
 everything. Each question ends once: answered, or given up. Example:
 
-    asked = Asked(door)
+    asked = UnderWay(door)
     door.later(lambda: asked.begin(read))
     call, answers = await asked.over
 """
@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from whytune.serve.bodies import Answered
+from whytune.serve.bodies import HandedOut
 from whytune.serve.door import Door
 from whytune.serve.protocol import Call
 from whytune.serve.refusals import Refusal
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from whytune.records.served import ConsumerKey
 
 
-class Asked:
+class UnderWay:
     """One call's questions. Made and given up on the event loop; the rest happens in threads."""
 
     def __init__(self, door: Door) -> None:
         self._door, self._loop = door, asyncio.get_running_loop()
-        self.over: asyncio.Future[tuple[Call, list[Answered]]] = self._loop.create_future()
+        self.over: asyncio.Future[tuple[Call, list[HandedOut]]] = self._loop.create_future()
         """Every answer, recorded; of a call that streams, none: it is done when its question has begun."""
         self.pieces: asyncio.Queue[str | None] = asyncio.Queue()
         """Of a call that streams: text as it comes, then None."""
         self.begun: list[Going] = []
         self._lock = threading.Lock()
         self._open: dict[int, Going] = {}
-        self._answers: dict[int, Answered] = {}
+        self._answers: dict[int, HandedOut] = {}
         self._given_up = ""
 
     def begin(self, read: Callable[[], tuple[Call, ConsumerKey]]) -> None:
@@ -91,11 +91,11 @@ class Asked:
                 return
             text = cut(said.text, going.ask.stop)
             ended = self._door.gateway.end(going, said, text=text if text != said.text else None)
-            ended.written.add_done_callback(partial(self._kept, call, place, Answered(going, text, said, ended.response)))
+            ended.written.add_done_callback(partial(self._kept, call, place, HandedOut(going, text, said, ended.response)))
         except Exception as error:  # a thread that runs a model has nobody else to tell
             self._fail(error)
 
-    def _kept(self, call: Call, place: int, answered: Answered, written: Future[None]) -> None:
+    def _kept(self, call: Call, place: int, answered: HandedOut, written: Future[None]) -> None:
         """In the thread that writes."""
         if (error := written.exception()) is not None:
             self._fail(error)
@@ -109,7 +109,7 @@ class Asked:
     def _tell(self, piece: str | None) -> None:
         self._loop.call_soon_threadsafe(self.pieces.put_nowait, piece)
 
-    def _done(self, call: Call, answers: list[Answered]) -> None:
+    def _done(self, call: Call, answers: list[HandedOut]) -> None:
         self._loop.call_soon_threadsafe(self._settle, self.over.set_result, (call, answers))
 
     def _fail(self, error: BaseException) -> None:
