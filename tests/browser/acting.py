@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import expect
+from tests.browser import looking
 from tests.browser.house import PASSWORD
 
 JOB = 120_000
@@ -69,13 +70,22 @@ def signing(page: Any, role: str) -> Any:
     return page.locator(".signs > li").filter(has=page.get_by_role("heading", name=role))
 
 
-def tab_to(page: Any, target: Any) -> None:
-    """Press Tab until this has the focus."""
-    for _ in range(150):
-        page.keyboard.press("Tab")
+def tab_to(page: Any, target: Any, back: bool = False) -> None:
+    """Press Tab until this has the focus, and is seen to have it."""
+    for _ in range(200):
+        page.keyboard.press("Shift+Tab" if back else "Tab")
         if target.evaluate("node => node === document.activeElement"):
+            now = page.evaluate(looking.FOCUS)
+            assert now["seen"], f"hidden when it has the focus: {now['what']}"
+            assert now["marked"], f"the focus is not shown: {now['what']}"
             return
     raise AssertionError(f"Tab does not reach {target}")
+
+
+def press(page: Any, target: Any, key: str = "Enter", back: bool = False) -> None:
+    """Go there by Tab and press it."""
+    tab_to(page, target, back)
+    page.keyboard.press(key)
 
 
 def type_in(page: Any, label: str, text: str) -> None:
