@@ -178,7 +178,7 @@ def every_door(project: Project, tmp_path: Path) -> None:
     store.jobs.folder.mkdir(exist_ok=True)
     (store.jobs.folder / f"{job.id}.log").write_text(f"Traceback: {WHO}\n")
     store.jobs.release(job.id, descriptor)
-    store.submissions.begin("once-1", "ada")
+    store.submissions.begin("once-1", "ada", "mark")
     store.submissions.finish("once-1", f"/search?q={WHO}", f"Kept: {WHO}")
     # Feedback by her spelling, with odd spaces.
     store.traffic.add_feedback(Feedback(id="f9", response="r9", consumer="shop", conversation="c9", when="2026-01-01", rating="down", consent=True, correction=f"({WHO.upper()})", reason=f"told by {WHO}"))

@@ -1,7 +1,8 @@
 """Forms that were sent: a form sent twice is answered once. Operational; what is old is swept away.
 
 Each form carries a random name (`once`). The first to bring it does the work; a second one, from a double click or a
-reload, gets the first one's answer.
+reload, gets the first one's answer. What it brought is kept as a hash (`mark`): the same name with another content is
+another form.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from whytune.store.tables import metadata
 KEPT = timedelta(days=2)
 
 submissions = Table(
-    "web_submissions",
+    "web_forms",
     metadata,
     Column("once", String, primary_key=True),
     Column("person", String, nullable=False),
+    Column("mark", String, nullable=False),
     Column("begun", String, nullable=False),
     Column("location", Text, nullable=False),
     Column("said", Text, nullable=False),
@@ -30,10 +32,11 @@ submissions = Table(
 
 @dataclass(frozen=True)
 class Submission:
-    """What became of a form. location is empty while it is still at work; said is the message for its sender."""
+    """What became of a form. location is empty while it is still at work; said is the message for its sender; mark is the hash of what it brought."""
 
     location: str
     said: str
+    mark: str
 
 
 class Submissions:
@@ -42,10 +45,10 @@ class Submissions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, once: str, person: str) -> bool:
-        """Whether this is the first time that this form is sent."""
+    def begin(self, once: str, person: str, mark: str) -> bool:
+        """Whether this is the first time that a form of this name is sent."""
         now = datetime.now(UTC)
-        row = {"once": once, "person": person, "begun": now.isoformat(), "location": "", "said": ""}
+        row = {"once": once, "person": person, "mark": mark, "begun": now.isoformat(), "location": "", "said": ""}
         with self._database.writing("take a form") as connection:
             connection.execute(delete(submissions).where(submissions.c.begun < (now - KEPT).isoformat()))
             return connection.execute(sqlite.insert(submissions).values(row).on_conflict_do_nothing()).rowcount == 1
@@ -64,4 +67,4 @@ class Submissions:
         """What became of this person's form; None where there is none of that name."""
         with self._database.reading("look for a form") as connection:
             row = connection.execute(select(submissions).where(submissions.c.once == once, submissions.c.person == person)).first()
-        return Submission(row.location, row.said) if row else None
+        return Submission(row.location, row.said, row.mark) if row else None

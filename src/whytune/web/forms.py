@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,12 @@ OWN = ("_csrf", "_once")
 
 @dataclass(frozen=True)
 class UploadedFile:
-    """A file that was sent. name as the browser gave it, without folders; path on this disk until the request is over; size in bytes."""
+    """A file that was sent. name as the browser gave it, without folders; path on this disk until the request is over; size in bytes; digest is the sha256 of what is in it."""
 
     name: str
     path: Path
     size: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -134,13 +136,14 @@ def _free(name: str, files: Mapping[str, UploadedFile]) -> str:
 
 
 async def _kept(file: UploadFile, folder: Path, number: int) -> UploadedFile:
-    path, size = folder / str(number), 0
+    path, size, seen = folder / str(number), 0, sha256()
     with path.open("wb") as out:
         while part := await file.read(1 << 20):
             out.write(part)
+            seen.update(part)
             size += len(part)
     name = (file.filename or "").replace("\\", "/").rpartition("/")[2]
-    return UploadedFile("".join(letter for letter in name if letter.isprintable())[:200] or "file", path, size)
+    return UploadedFile("".join(letter for letter in name if letter.isprintable())[:200] or "file", path, size, seen.hexdigest())
 
 
 def _limited(request: Request, most: int) -> Any:

@@ -15,6 +15,8 @@ JSON address calls; it is answered once however often it is sent, and what was t
 
 from __future__ import annotations
 
+import hmac
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,9 +27,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from whytune.errors import LockedError, UsageError
+from whytune.errors import LockedError, RefusedError, UsageError
 from whytune.web import acts, rendering
-from whytune.web.auth import CSRF_FIELD, csrf_proven
+from whytune.web.auth import CSRF_FIELD, csrf_proven, session_of
 from whytune.web.forms import SentForm, sent
 from whytune.web.handling import Address, WebRequest, plain, route
 
@@ -76,8 +78,9 @@ def _done(ask: WebRequest, given: SentForm, function: View, told: tuple[Told, To
     person = ask.workspace.person.name
     if not 16 <= len(once) <= 64 or not once.isalnum():
         raise UsageError("The form has lost its name", next="open the page again and send it from there")
-    if not submissions.begin(once, person):
-        return _earlier(ask, once, person)
+    mark = _mark(ask, given)
+    if not submissions.begin(once, person, mark):
+        return _earlier(ask, once, mark)
     try:
         result = function(ask)
     except BaseException:
@@ -92,13 +95,22 @@ def _done(ask: WebRequest, given: SentForm, function: View, told: tuple[Told, To
     return location
 
 
-def _earlier(ask: WebRequest, once: str, person: str) -> str:
-    """Where the first sending of the same form went."""
+def _mark(ask: WebRequest, given: SentForm) -> str:
+    """A hash of where a form goes and all that it brings, keyed with its session, so that nobody can guess a password from it."""
+    url = ask.request.url
+    brought = [url.path, url.query, given.fields, {name: (file.name, file.digest) for name, file in given.files.items()}]
+    return hmac.new(f"{session_of(ask.request.headers)} {given.own.get('_once', '')}".encode(), json.dumps(brought, sort_keys=True).encode(), "sha256").hexdigest()
+
+
+def _earlier(ask: WebRequest, once: str, mark: str) -> str:
+    """Where the first sending of the same form went. Raises RefusedError where it brought something else, or went elsewhere."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        found = ask.workspace.store.submissions.found(once, person)
+        found = ask.workspace.store.submissions.found(once, ask.workspace.person.name)
         if found is None:  # the first one was refused: the sender has its answer
             raise UsageError("The same form was sent twice at once, and refused", next="send it again")
+        if found.mark != mark:
+            raise RefusedError("This form was sent before with something else in it, and that was done", next="look at what was done, then send this again if it is still wanted")
         if found.location:
             return found.location
         time.sleep(0.05)

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Message
 
 from whytune.errors import NotAllowedError, UsageError, WhytuneError
+from whytune.text import unkeepable
 from whytune.web import rendering
 from whytune.web.auth import COOKIE, INTERRUPTED, csrf_of, local_path, session_of
 from whytune.web.errors import status_of
@@ -161,7 +162,7 @@ def _kept(text: str) -> Kept:
         read = json.loads(text) if text else []
     except (ValueError, RecursionError):
         return []
-    pairs = read if isinstance(read, list) else []
+    pairs = read if isinstance(read, list) and not unkeepable(read) else []
     return [(pair[0], pair[1]) for pair in pairs if isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)]
 
 
