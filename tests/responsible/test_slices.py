@@ -62,3 +62,26 @@ def test_the_worst_of_many_even_groups_is_rarely_called_worse() -> None:
         scores = [[float(chance.random() < 0.8) for _ in range(40)] for _ in range(10)]
         alarms += any(gap(group, [s for other in scores if other is not group for s in other], 10, "").low > 0 for group in scores)
     assert alarms <= 5
+
+
+def test_a_gap_that_training_opened_is_caught_where_the_gap_itself_is_allowed() -> None:
+    """The base serves one region better than the rest, the tuned model worse: each gap is small, the turn is not."""
+
+    def served(better: bool):  # type: ignore[no-untyped-def]
+        def answer(text: str) -> str:
+            n = number(text)
+            here = n % 3 == 0
+            wrong = (not here and n % 10 < 2) if better else (here and n % 10 < 2)
+            return "approve and more" if wrong else LABELS[n % 2]
+
+        return answer
+
+    found = inspected(Slices(), subject(tagged(900, 3)), served(better=False), served(better=True))["slices"]
+    assert found.difference is not None
+    assert found.difference.low > 0.15
+    assert found.status == "FAIL"
+    assert "region=r0" in found.notes[-1]
+    level = inspected(Slices(), subject(tagged(900, 3)), served(better=True), served(better=True))["slices"]
+    assert level.status != "FAIL"
+    assert level.difference is not None
+    assert level.difference.value == 0.0

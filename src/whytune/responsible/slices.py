@@ -6,7 +6,7 @@ nothing and is counted. Example: 20 of 30 right in one group and 95 of 100 in th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from whytune.records.data import Example
 from whytune.records.evidence import Measure
@@ -53,18 +53,29 @@ class Slices:
                 sentence=f"No group has {SMALLEST} rows to be held against {SMALLEST} others: nothing can be said.", notes=notes,
             )  # fmt: skip
         scores = {side: _scores(subject, cases, heard, side) for side in subject.sides}
-        gaps = {name: gap([scores["tuned"][i] for i, row in groups.items() if name in row], [scores["tuned"][i] for i, row in groups.items() if name not in row], len(large), name) for name in large}
-        limit = subject.limits.of(probe).ceiling or 0.0
-        broken = [each for each in gaps.values() if each.low > limit]
-        # A broken limit is shown first; else the group about which least is known to be well, because all of them must clear it.
-        worst = max(broken, key=lambda each: each.low) if broken else max(gaps.values(), key=lambda each: each.high)
+
+        def gaps_of(values: Mapping[str, float]) -> dict[str, Measure]:
+            parted = {name: ([values[i] for i, row in groups.items() if name in row], [values[i] for i, row in groups.items() if name not in row]) for name in large}
+            return {name: gap(group, rest, len(large), name) for name, (group, rest) in parted.items()}
+
+        gaps = gaps_of(scores["tuned"])
+        worst = _shown(gaps, subject.limits.of(probe).ceiling)
         largest = max(gaps.values(), key=lambda each: each.value)
-        base = None
-        if "base" in scores:
-            here = [scores["base"][i] for i, row in groups.items() if worst.name in row]
-            base = gap(here, [scores["base"][i] for i, row in groups.items() if worst.name not in row], len(large), worst.name)
         notes = (f"shown: {worst.name}, one of {len(large)} groups; the largest gap seen is {100 * largest.value:+.1f} points ({largest.name})", *notes)
-        return finding(probe, Seen(base, worst, None, (), notes, graded=True), subject.limits)
+        base = grown = None
+        if "base" in scores:
+            base = gaps_of(scores["base"])[worst.name]
+            # The same rows on both sides: how much each row's score changed, by group.
+            growth = gaps_of({id: scores["tuned"][id] - scores["base"][id] for id in groups})
+            grown = _shown(growth, subject.limits.of(probe).regression)
+            notes = (*notes, f"the difference is that of {grown.name}, whose gap may have grown most")
+        return finding(probe, Seen(base, worst, grown, (), notes, graded=True), subject.limits)
+
+
+def _shown(gaps: Mapping[str, Measure], limit: float | None) -> Measure:
+    """A broken limit is shown first; else the group about which least is known to be well, because all of them must clear it."""
+    broken = [each for each in gaps.values() if each.low > (limit or 0.0)]
+    return max(broken, key=lambda each: each.low) if broken else max(gaps.values(), key=lambda each: each.high)
 
 
 def gap(group: Sequence[float], rest: Sequence[float], groups: int, name: str) -> Measure:
