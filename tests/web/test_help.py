@@ -60,6 +60,9 @@ def test_words_are_found_where_they_stand(client: TestClient) -> None:
     for one in found:
         text = manual.page(one["page"]).text.lower()
         assert {"blind", "pairs"} <= {word for word in ("blind", "pairs") if word in text}, one
+    told = [one["excerpt"] for one in client.get("/api/v1/help", params={"q": "support"}).json()["found"]]
+    assert any("whytune release make support" in excerpt for excerpt in told)
+    assert not any(sign in excerpt for excerpt in told for sign in ("`", "**", "|")), "marks of Markdown say nothing here"
     assert client.get("/api/v1/help", params={"q": "zebra-crossing"}).json()["found"] == []
     assert "No page holds all of these words" in client.get("/help", params={"q": "<b>zebra"}).text
     assert "<b>zebra" not in client.get("/help", params={"q": "<b>zebra"}).text

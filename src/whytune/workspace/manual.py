@@ -21,6 +21,8 @@ KINDS = (("tutorial", "Tutorial"), ("how-to", "How-to"), ("reference", "Referenc
 INDEX = "index"
 FENCE = re.compile(r"^(```|~~~)")
 HEADING = re.compile(r"^(#{1,6}) (.*?)\s*#*$")
+SIGNS = re.compile(r"```\w*|\*\*|`|\||^[-:| ]+$", re.M)
+"""Marks of Markdown that mean nothing in an excerpt."""
 EXCERPT, LONGEST_NAME = 200, 120
 _NAME = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*(?:/[a-z0-9]+(?:[-.][a-z0-9]+)*)*")
 
@@ -138,7 +140,8 @@ def _read(place: Path, name: str, changed: int) -> ManualPage:
 
 
 def _excerpt(text: str, wanted: list[str]) -> str:
-    flat = re.sub(r"\s+", " ", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)).strip()
+    bare = SIGNS.sub(" ", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text))
+    flat = re.sub(r"\s+", " ", bare).strip()
     at = min((place for word in wanted if (place := flat.lower().find(word)) >= 0), default=0)
     begin = max(0, at - EXCERPT // 3)
     cut = flat[begin : begin + EXCERPT]
