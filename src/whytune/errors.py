@@ -41,6 +41,12 @@ class UsageError(WhytuneError):
     exit_code = 2
 
 
+class TooLargeError(UsageError):
+    """What was sent is more than is taken at once."""
+
+    code = "too-large"
+
+
 class SettingsError(UsageError):
     """A settings file, `whytune.toml` or an environment variable holds something that cannot be."""
 

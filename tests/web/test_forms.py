@@ -102,3 +102,34 @@ def test_what_a_form_brought_cannot_be_guessed_from_what_is_kept_of_it(room: Wor
         marks.add(found.mark)
         room.store.submissions.drop(ONCE)
     assert len(marks) == 2
+
+
+TOO_LARGE = (
+    ({"skills": "x" * 4_000_001}, {}, "4,000,000 bytes"), ({"skills": "x" * 2_000_001}, {}, "2,000,000 bytes in one field"), ({f"field{number}": "" for number in range(2_001)}, {}, "2,000 fields"),
+    ({"skills": "x" * 2_000_001}, {"files": {"upload": ("a", b"")}}, "2,000,000 bytes in one field"), ({f"field{number}": "" for number in range(2_001)}, {"files": {"upload": ("a", b"")}}, "2,000 fields"),
+    ({}, {"files": [("upload", (f"{number}", b""))for number in range(51)]}, "50 files"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "more", "limit"), TOO_LARGE, ids=[f"{limit}{' with files' * bool(more)}" for _, more, limit in TOO_LARGE])
+def test_more_than_is_taken_at_once_is_413_with_the_limit_and_the_way_back(room: Workspace, web: TestClient, fields: dict[str, Any], more: dict[str, Any], limit: str) -> None:
+    told = Sender(room, web, "ada")("/profile/skills", fields, **more)
+    assert told.status_code == 413
+    assert f"more than {limit}" in told.text
+    assert "Go back: what you typed is still there" in told.text
+    assert not [word for word in ("exceeded", "Maximum", "KB") if word in told.text]
+
+
+def test_an_upload_over_the_limit_is_413(room: Workspace, web: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    from whytune.web import forms
+
+    limited = forms._limited
+    monkeypatch.setattr(forms, "_limited", lambda request, most: limited(request, min(most, 10_000)))
+    told = Sender(room, web, "ada")("/projects/new", {}, files={"upload": ("rows.csv", b"a" * 20_000)})
+    assert (told.status_code, "more than 10,000 bytes" in told.text, "whytune init NAME --from FILE" in told.text) == (413, True, True)
+
+
+def test_what_is_no_form_is_told_in_our_own_words(room: Workspace, web: TestClient) -> None:
+    ada = Sender(room, web, "ada")
+    told = web.post("/profile/skills", content=b"nonsense", headers={"cookie": f"whytune_session={ada.secret}", "content-type": "multipart/form-data; boundary=x"})
+    assert (told.status_code, "cannot be read as a form" in told.text) == (400, True)

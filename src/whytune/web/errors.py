@@ -13,12 +13,14 @@ from whytune.errors import (
     NotFoundError,
     NotProvenError,
     RefusedError,
+    TooLargeError,
     UnavailableError,
     UsageError,
     WhytuneError,
 )
 
 STATUS: tuple[tuple[type[WhytuneError], int], ...] = (
+    (TooLargeError, 413),
     (UsageError, 400),
     (DataError, 400),
     (NotAllowedError, 403),
@@ -29,7 +31,7 @@ STATUS: tuple[tuple[type[WhytuneError], int], ...] = (
     (UnavailableError, 503),
 )
 HELP = "GET /api/v1/projects shows whether you are signed in; the documentation lists the addresses"
-CODES = {400: "usage", 401: "not-allowed", 403: "not-allowed", 404: "not-found", 405: "usage", 413: "usage", 415: "usage"}
+CODES = {400: "usage", 401: "not-allowed", 403: "not-allowed", 404: "not-found", 405: "usage", 413: "too-large", 415: "usage"}
 
 
 def status_of(error: WhytuneError) -> int:

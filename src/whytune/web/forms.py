@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-from whytune.errors import UsageError
+from whytune.errors import TooLargeError, UsageError
 from whytune.text import printable, unkeepable
 
 MOST_FIELDS, MOST_FILES = 2_000, 50
@@ -30,6 +30,11 @@ LARGEST_FORM = 4_000_000
 """Bytes of a form without files."""
 LARGEST_UPLOAD = 1_000_000_000
 """Bytes of a form with files."""
+DRAINED = 250_000_000
+"""Bytes beyond the limit that are still listened to, and let go: a browser shows no answer that comes while it is sending."""
+TOO_MUCH = {"Too many files": f"{MOST_FILES} files", "Too many fields": f"{MOST_FIELDS:,} fields", "exceeded maximum size": f"{LARGEST_FIELD:,} bytes in one field"}
+"""Which of our limits the reader of forms has met, by the words that it says."""
+BACK = "Go back: what you typed is still there"
 SECRET = re.compile(r"password|^old$|^again$")
 """Names of fields that are never shown again, whatever went wrong."""
 OWN = ("_csrf", "_once")
@@ -92,7 +97,7 @@ def from_form(body: Mapping[str, Any], key: str, kind: type) -> Any:
 
 @asynccontextmanager
 async def sent(request: Request, most: int = LARGEST_UPLOAD) -> AsyncIterator[SentForm]:
-    """The form of a request; its files live while the block does. Raises UsageError for one that is too large (`most` with files) or broken."""
+    """The form of a request; its files live while the block does. Raises TooLargeError for one that is too large (`most` with files), UsageError for a broken one."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise UsageError("This address takes a form", next="send it from the page, or use the same address under /api/v1 with JSON")
@@ -102,7 +107,10 @@ async def sent(request: Request, most: int = LARGEST_UPLOAD) -> AsyncIterator[Se
         try:
             read = await limited.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=LARGEST_FIELD)
         except HTTPException as error:
-            raise UsageError(f"The form cannot be read: {error.detail}", next="send it again from the page") from error
+            for sign, limit in TOO_MUCH.items():
+                if sign in error.detail:
+                    raise TooLargeError(f"The form holds more than {limit}", next=f"send less at once. {BACK}") from error
+            raise UsageError("What was sent cannot be read as a form", next=f"send it again from the page. {BACK}") from error
         found = SentForm()
         for name, value in read.multi_items():
             if isinstance(value, UploadFile):
@@ -154,8 +162,11 @@ def _limited(request: Request, most: int) -> Any:
         nonlocal seen
         message = await request.receive()
         seen += len(message.get("body", b""))
-        if seen > most:
-            raise UsageError(f"What was sent has more than {most:,} bytes", next="send less at once, or put the file beside the project and name it with `whytune init --from`")
-        return message
+        if seen <= most:
+            return message
+        while message.get("more_body") and seen <= most + DRAINED:
+            message = await request.receive()
+            seen += len(message.get("body", b""))
+        raise TooLargeError(f"What was sent has more than {most:,} bytes", next=f"send less at once. {BACK}. A larger file is put beside the project and named at the terminal: whytune init NAME --from FILE")
 
     return receive

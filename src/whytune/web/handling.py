@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from whytune.errors import NotFoundError, UsageError
+from whytune.errors import NotFoundError, TooLargeError, UsageError
 from whytune.text import unkeepable
 from whytune.web import acts
 from whytune.web.auth import csrf_proven
@@ -135,7 +135,7 @@ async def _body(request: Request) -> dict[str, Any]:
     async for part in request.stream():
         held += part
         if len(held) > LARGEST:
-            raise UsageError(f"The body has more than {LARGEST:,} bytes", next="send less at once")
+            raise TooLargeError(f"The body has more than {LARGEST:,} bytes", next="send less at once")
     if not held:
         return {}
     # Another site's form cannot send this type without the browser asking us first.

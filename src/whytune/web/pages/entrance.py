@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Message
 
-from whytune.errors import NotAllowedError, UsageError, WhytuneError
+from whytune.errors import TooLargeError, UsageError, WhytuneError
 from whytune.text import unkeepable
 from whytune.web import rendering
 from whytune.web.auth import COOKIE, INTERRUPTED, csrf_of, local_path, session_of
@@ -188,7 +188,7 @@ def _lost(path: str) -> Address:
         async for part in request.stream():
             size += len(part)
             if size > LARGEST_UPLOAD:
-                raise NotAllowedError("Nobody is signed in, and what was sent is too large", next="sign in first")
+                raise TooLargeError(f"What was sent has more than {LARGEST_UPLOAD:,} bytes, and nobody is signed in", next="sign in, then send less at once")
             if size <= LARGEST_FORM:
                 held += part
         if size > LARGEST_FORM:
