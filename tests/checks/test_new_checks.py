@@ -83,6 +83,18 @@ def test_labels_that_go_with_who_is_mentioned_are_told() -> None:
     assert found.rows
 
 
+def test_answers_that_are_shorter_or_refused_for_some_are_told() -> None:
+    short, long = "It comes on Monday.", "It comes on Monday morning, and whoever brings it rings the bell twice before leaving it with a neighbour."
+    rows = [(f"{'she' if n % 2 else 'he'} asks about matter {n}", short if n % 2 and n % 10 < 8 else f"{long} {n}") for n in range(400)]
+    found = of("sensitive_terms", subject("qna", rows))
+    assert found.status == "warn"
+    assert "'a short answer'" in found.message
+    refused = [(f"{'she' if n % 2 else 'he'} asks about matter {n}", "I'm sorry, but I cannot help with that." if n % 2 and n % 10 < 8 else f"{long} {n}") for n in range(400)]
+    assert "women: 'a refusal'" in of("sensitive_terms", subject("chat", refused)).message
+    even = [(f"{'she' if n % 2 else 'he'} asks about matter {n}", long if n % 4 < 2 else short) for n in range(400)]
+    assert of("sensitive_terms", subject("qna", even)).status == "pass"
+
+
 def test_a_fair_but_noisy_set_is_not_accused() -> None:
     import random
 

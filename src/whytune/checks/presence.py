@@ -60,9 +60,14 @@ def _says_something(text: str) -> bool:
     return any(character.isalnum() or unicodedata.category(character).startswith("S") for character in text)
 
 
+def boilerplate(answer: str) -> bool:
+    """Whether an answer is an assistant's ready-made refusal."""
+    return bool(_REFUSAL.search(answer[:400]))
+
+
 def refusals(subject: Subject) -> Finding:
     """Answers that are the boilerplate of an assistant; a model trained on them learns to refuse."""
-    bad = [example.id for example in subject.examples if _REFUSAL.search(example.target_text[:400])]
+    bad = [example.id for example in subject.examples if boilerplate(example.target_text)]
     told = f"{len(bad):,} answers are boilerplate refusals." if bad else "No answer is a boilerplate refusal."
     return finding(
         "refusals", bad, len(subject.examples), told, next="write these answers anew or remove the rows"

@@ -6,11 +6,13 @@ difference is a reason to look, not a verdict: who is mentioned often goes with 
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from whytune.checks.presence import boilerplate
 from whytune.checks.subject import SHOWN, Limits, Subject, finding
 from whytune.records.data import Example, Finding
 from whytune.stats.multiple import benjamini_hochberg
@@ -52,7 +54,7 @@ LARGE = 0.15
 
 
 class Tie(NamedTuple):
-    """A group whose rows bear a label more or less often than the other rows."""
+    """A group whose rows bear a label, or have answers of a kind, more or less often than the other rows."""
 
     group: str
     label: str
@@ -120,29 +122,50 @@ def _uneven(members: Mapping[tuple[str, str], Sequence[int]]) -> Iterator[str]:
 
 
 def _ties(subject: Subject, groups: Mapping[str, Sequence[int]]) -> list[Tie]:
-    """Groups and labels that go together more or less than among the other rows, after correction."""
-    if subject.task.constraint != "labels":
-        return []
-    labels = [example.target_text for example in subject.examples]
-    everywhere = Counter(labels)
+    """Groups and labels (or kinds of answers) that go together more or less than among the other rows, after correction."""
+    kinds = _kinds(subject)
+    everywhere = Counter(kind for row in kinds for kind in row)
     found: list[Tie] = []
     for group, rows in groups.items():
-        if len(rows) < FEWEST or len(labels) - len(rows) < FEWEST:
+        if len(rows) < FEWEST or len(kinds) - len(rows) < FEWEST:
             continue
-        here = Counter(labels[row] for row in rows)
-        for label, count in everywhere.items():
+        here = Counter(kind for row in rows for kind in kinds[row])
+        for kind, count in everywhere.items():
             if count >= FEWEST:
-                gap = two_rates(here[label], len(rows), count - here[label], len(labels) - len(rows))
-                found.append(Tie(group, label, gap, [row for row in rows if labels[row] == label] if gap.value > LARGE else []))
+                gap = two_rates(here[kind], len(rows), count - here[kind], len(kinds) - len(rows))
+                found.append(Tie(group, kind, gap, [row for row in rows if kind in kinds[row]] if gap.value > LARGE else []))
     corrected = benjamini_hochberg([tie.gap.p for tie in found])
     kept = [tie for tie, q in zip(found, corrected, strict=True) if q < 0.05 and abs(tie.gap.value) >= LARGE]
     return sorted(kept, key=lambda tie: -abs(tie.gap.value))
 
 
+def _kinds(subject: Subject) -> list[tuple[str, ...]]:
+    """Of each row its label; where answers are no labels, whether the answer is short, long, a refusal, or fields of which none is filled."""
+    answers = [example.target_text for example in subject.examples]
+    if subject.task.constraint == "labels":
+        return [(answer,) for answer in answers]
+    lengths = [len(answer) for answer in answers]
+    ordered = sorted(lengths)
+    low, middle, high = (ordered[(part * len(ordered)) // 4] for part in (1, 2, 3)) if ordered else (0, 0, 0)
+    kinds = []
+    for answer, length in zip(answers, lengths, strict=True):
+        traits = {"a short answer": length <= low and length < middle, "a long answer": length >= high and length > middle, "a refusal": boilerplate(answer), "nothing extracted": _nothing(answer)}
+        kinds.append(tuple(name for name, holds in traits.items() if holds))
+    return kinds
+
+
+def _nothing(answer: str) -> bool:
+    try:
+        fields = json.loads(answer)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(fields, dict) and not any(fields.values())
+
+
 def _told(ties: Sequence[Tie]) -> list[str]:
     told = [f"{tie.group}: {clip(tie.label, 30)!r} {100 * tie.gap.value:+.0f} points ({100 * tie.gap.low:+.0f} to {100 * tie.gap.high:+.0f}) against the other rows" for tie in ties[:5]]
     more = [f"and {len(ties) - 5} more"] if len(ties) > 5 else []
-    return ["Labels that go with them: " + "; ".join([*told, *more]) + "."] if told else []
+    return ["What goes with them: " + "; ".join([*told, *more]) + "."] if told else []
 
 
 def _some(names: Iterator[str]) -> str:

@@ -92,6 +92,8 @@ def synthesize(
             say_json("synthesis-plan", {"passages": len(planned.passages), "sealed_documents": planned.sealed, "restricted_documents": planned.restricted, "test_rows_without_document": planned.unknown, "most_cost": planned.most_cost, "currency": planned.currency})
             return
         say(f"{len(planned.passages):,} passages may be sent; {planned.sealed:,} documents stay back because the test set asks about them, {planned.restricted:,} because not everybody may read them")
+        if planned.unknown:
+            say(f"{planned.unknown:,} test rows name no document, so what they ask about is not kept back: name their documents under [data] evidence in whytune.toml")
         say(f"at most {planned.most_cost:.4f} {planned.currency} for {limit:,} rows, if each passage gives {per_passage}")
         return
     screen = Screen(quiet=as_json)
