@@ -19,7 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.cli.living import WORDS  # noqa: E402
+from tests.cli.living import QUICK, WORDS, tickets  # noqa: E402
+from tests.tiny import build  # noqa: E402
 from tests.workspace.judged_desks import base_folder  # noqa: E402
 
 from whytune.jobs.progress import Silent  # noqa: E402
@@ -37,6 +38,10 @@ LABELS = ("delay", "loss", "refund", "other")
 BIG, PASSWORD, POINTS = "big", "a long enough password", 120
 DECIDED = 12
 """Use cases that have come to a decision; the others have checked data."""
+LIVE = tuple(f"live-{number}" for number in range(1, 6))
+"""Use cases that can really be trained, on a tiny model; for longer than anybody measures."""
+SCIENTIST = "scientist"
+"""Who may train them; the password is the same."""
 
 
 def rows(path: Path, count: int) -> Path:
@@ -63,6 +68,21 @@ def begun(folder: Path, name: str, count: int) -> Project:
     project = setup.create(drafted)
     project.run(until="check")
     return project
+
+
+def trainable(folder: Path, name: str, model: Path) -> None:
+    """A use case of which nothing was run yet."""
+    source = tickets(folder / f"{name}.csv")
+    data = {"from": [str(source)], "input": "text", "target": "category", "documents": [], "labels_file": "", "mapping_file": ""}
+    drafted = setup.draft(
+        {
+            "name": name, "task": "categorization", "purpose": f"Sort what customers of {name} write", "data": data, "acceptance": {"metric": "", "bar": 0.5, "margin": 0.05},
+            "model": {"base": f"folder:{model}"}, "arms": {"use": ["prompt", "tuned"]}, "split": {"train": 0.6, "dev": 0.2, "test": 0.2},
+            "training": {**{key: value.strip('"') for key, value in QUICK.items()}, "epochs": "4000.0", "checkpoints": "100"}, "circumstances": {"may_train": True},
+        },
+        folder / name,
+    )  # fmt: skip
+    setup.create(drafted).workspace.store.close()
 
 
 def decided(project: Project, base: Base) -> None:
@@ -137,9 +157,14 @@ def seed(folder: Path, cases: int, projects: int, runs: int) -> dict[str, Any]:
         ran(project, share)
         if project is not big:
             project.workspace.store.close()
+    model = build(folder / "tiny")
+    for name in LIVE:
+        trainable(folder, name, model)
     room = big.workspace
     room.add_person("owner", ("business_owner", "admin", "auditor"))
-    room.as_person("owner").store.accounts.set_password("owner", PASSWORD)
+    room.as_person("owner").add_person(SCIENTIST, ("business_owner", "data_creator", "data_scientist"))
+    for name in ("owner", SCIENTIST):
+        room.store.accounts.set_password(name, PASSWORD)
     listed = room.store.jobs.listed([project.key for project in room.projects()])[1]
     dataset = big.dataset
     room.store.close()

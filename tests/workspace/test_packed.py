@@ -41,6 +41,8 @@ def test_rows_by_words_place_and_id(tmp_path: Path) -> None:
     assert packed.rows(store, pack, ("train", "dev"), '"split"').total == 0  # a mark of the line is no word of a row
     wanted = {every[3].example.id, every[-1].example.id, "example:none"}
     assert packed.by_id(store, pack, wanted) == {row.example.id: row for row in every if row.example.id in wanted}
+    tested = packed.examples(store, pack, "test")
+    assert [(one, one.id) for one in tested] == [(row.example, row.example.id) for row in every if row.split == "test"]
     store.close()
 
 

@@ -187,6 +187,13 @@ class Jobs:
             total = connection.scalar(select(func.count()).select_from(jobs).where(mine)) or 0
         return self._checked(rows), total
 
+    def going(self, projects: Sequence[str]) -> list[Job]:
+        """Jobs of these projects that a process works on now, oldest first."""
+        with self._database.reading("list jobs") as connection:
+            rows = connection.execute(select(jobs).where(jobs.c.state.in_(LIVE)).order_by(jobs.c.number)).all()
+        wanted = set(projects)
+        return [job for job in self._checked([row for row in rows if row.project in wanted]) if job.live]
+
     def points(self, id: str, after: int = 0, limit: int = MOST_POINTS) -> list[JobPoint]:
         """What happened after point number `after`, oldest first."""
         query = select(points).where(points.c.job == id, points.c.seq > after).order_by(points.c.seq).limit(limit)

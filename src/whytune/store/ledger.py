@@ -24,6 +24,8 @@ from whytune.store.commits import as_sql
 from whytune.store.tables import events, records
 
 PAGE = 2_000
+# Written out: every look at anything asks first whether it moved on.
+HEAD = "SELECT number || ' ' || id FROM events ORDER BY number DESC LIMIT 1"
 _ADD = as_sql(insert(events))
 _NEWEST = as_sql(select(events.c.number, events.c.id).where(events.c.number == select(func.max(events.c.number)).scalar_subquery()))
 _PRESENT = as_sql(select(records.c.id).where(records.c.id == bindparam("id")))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -43,6 +45,7 @@ from whytune.web.pages import responsible as responsible_pages
 from whytune.web.pages import review as review_pages
 from whytune.web.pages import runs as run_pages
 from whytune.web.routes import data, events, people, projects, release, responsible, review, session, teams
+from whytune.workspace import warming
 from whytune.workspace.workspace import Workspace
 
 NOUNS = (session, new, projects, data, people, teams, events, review, responsible, release)
@@ -56,13 +59,23 @@ def make_routes() -> list[Route]:
     return [Route("/healthz", _healthy), *files.routes, *(one for noun in (*NOUNS, *PAGES) for one in noun.routes)]
 
 
-def make_app(workspace_root: Path | str = ".", *, behind_proxy: bool = False) -> Starlette:
-    """The application for the workspace at or above this folder. It holds the store open as long as it lives."""
+def make_app(workspace_root: Path | str = ".", *, behind_proxy: bool = False, ahead: bool = False) -> Starlette:
+    """The application for the workspace at or above this folder. It holds the store open as long as it lives.
+
+    ahead: read what the first pages need in a thread beside them, so that nobody waits for it.
+    """
     workspace = Workspace.open(workspace_root)
 
     @asynccontextmanager
     async def open_while_serving(_: Starlette) -> AsyncIterator[None]:
+        stop = threading.Event()
+        reading = threading.Thread(target=warming.warm, args=(workspace, stop), name="whytune-warming")
+        if ahead:
+            reading.start()
         yield
+        stop.set()
+        if ahead:
+            await run_in_threadpool(reading.join)
         workspace.store.close()
 
     return Starlette(
@@ -76,7 +89,7 @@ def make_app(workspace_root: Path | str = ".", *, behind_proxy: bool = False) ->
 def run(workspace_root: Path | str, host: str, port: int, *, behind_proxy: bool = False) -> None:
     """Serve until interrupted. Raises NotAllowedError for an address that others can reach, unless behind a proxy."""
     check_address(host, behind_proxy=behind_proxy)
-    app = make_app(workspace_root, behind_proxy=behind_proxy)
+    app = make_app(workspace_root, behind_proxy=behind_proxy, ahead=True)
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=3)
 
 

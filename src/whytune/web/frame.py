@@ -31,7 +31,7 @@ from whytune.errors import LockedError, RefusedError, UsageError
 from whytune.web import acts, rendering
 from whytune.web.auth import CSRF_FIELD, csrf_proven, session_of
 from whytune.web.forms import SentForm, sent
-from whytune.web.handling import Address, WebRequest, plain, route
+from whytune.web.handling import Address, WebRequest, looking, plain, route
 
 View = Callable[[WebRequest], Any]
 Told = str | Callable[[WebRequest, Any], str]
@@ -68,6 +68,7 @@ def form(path: str, function: View, *, back: Told, said: Told = "Done.") -> list
 
 
 def _shown(ask: WebRequest, view: View, template: str, head: rendering.Head) -> str | Response:
+    ask = looking(ask)
     data = view(ask)
     return data if isinstance(data, Response) else rendering.render(template, plain(data), ask, head)
 

@@ -27,7 +27,8 @@ from whytune.text import unkeepable
 from whytune.web import acts
 from whytune.web.auth import csrf_proven
 from whytune.web.forms import Unreadable, UploadedFile, from_form
-from whytune.workspace import privacy
+from whytune.workspace import held, privacy
+from whytune.workspace.held import HeldProject, LookingRoom
 from whytune.workspace.project import Project
 from whytune.workspace.workspace import Workspace
 
@@ -80,14 +81,19 @@ class WebRequest:
         return found
 
 
+def looking(ask: WebRequest) -> WebRequest:
+    """The same for who only looks: what the records say comes from memory until the ledger moves on."""
+    return dataclasses.replace(ask, workspace=held.looking(ask.workspace))
+
+
 def project_named(workspace: Workspace, name: str) -> Project:
     """A project by its name. Raises NotFoundError."""
-    found = workspace.projects()
-    names = [privacy.of(project.folder).key for project in found]  # of a broken file too: the others stay reachable
-    if name not in names:
-        raise NotFoundError(f"There is no project {name!r}", where=f"there are: {', '.join(names) or 'none yet'}", next="GET /api/v1/projects")
-    chosen = found[names.index(name)]
-    return chosen
+    keys = {folder: privacy.of(folder).key for folder in workspace.folders()}  # of a broken file too: the others stay reachable
+    chosen = next((folder for folder, key in keys.items() if key == name and not privacy.hides(workspace, folder)), None)
+    if chosen is None:
+        seen = [key for folder, key in keys.items() if not privacy.hides(workspace, folder)]
+        raise NotFoundError(f"There is no project {name!r}", where=f"there are: {', '.join(seen) or 'none yet'}", next="GET /api/v1/projects")
+    return HeldProject(workspace, chosen) if isinstance(workspace, LookingRoom) else Project(workspace, chosen)
 
 
 class Address(Route):
@@ -108,7 +114,7 @@ def route(method: str, path: str, function: Callable[[WebRequest], Any], status:
     async def endpoint(request: Request) -> Response:
         csrf_proven(request)
         ask = WebRequest(request.state.workspace, request.path_params, request.query_params, await _body(request), request)
-        given = await run_in_threadpool(guarded, ask)
+        given = await run_in_threadpool(lambda: guarded(looking(ask) if method == "GET" else ask))
         return given if isinstance(given, Response) else JSONResponse(plain(given), status)
 
     return Address(method, path, endpoint, function=function, face="json", status=status)

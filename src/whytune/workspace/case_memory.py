@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -95,7 +95,7 @@ class CaseMemory:
                     waited_for: T = self._held[name][1]
                     return waited_for
             new = make()
-            size = len(new) if isinstance(new, (Mapping, Sequence)) else 1
+            size = len(new) if isinstance(new, Sized) else 1
             with self._lock:
                 self._held[name] = (stamp, new, size)
                 while len(self._held) > 1 and sum(held for _, _, held in self._held.values()) > self._most:

@@ -9,7 +9,7 @@ What an open blind round asks of whoever looks is left out, also from what is co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -149,36 +149,36 @@ class CaseShown:
     answers: tuple[CaseAnswered, ...]
 
 
+_Pair = tuple[CaseRow, CaseAnswer, CaseAnswer]
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """Two trials item by item. kinds: a word of SHOWS to its items, in the order in which they are shown."""
+
+    kinds: dict[str, list[_Pair]]
+    slices: tuple[tuple[str, int], ...]
+    graded: bool
+
+    def __len__(self) -> int:
+        return sum(map(len, self.kinds.values())) // 8  # the rows and answers themselves are counted where they are held
+
+
 def cases(project: Project, question: CaseQuestion, offset: int = 0, limit: int = 50) -> CaseList:
     """One page of the cases asked for. Raises NotFoundError where nothing was measured yet, UsageError for what cannot be asked."""
     split = _checked(question)
     arms = measured(project, split)
     one, two = chosen_pair(project, arms, question.one, question.two)
-    store = project.workspace.store
-    rows = MEMORY.rows(store, project.dataset, split)
-    first, second = (MEMORY.answers(store, _trial(project, arm)) for arm in (one, two))
-    words = question.words.casefold().split()
-    name, _, value = question.slice.partition("=")
-    blind = blindness.held_back(project)
-    kinds: dict[str, list[tuple[float, CaseRow]]] = {show: [] for show in SHOWS}
-    for row in rows.values():
-        before, after = first.get(row.item), second.get(row.item)
-        if before is None or after is None or row.item in blind.items or (name and (name, value) not in row.slices):
-            continue
-        if words and not all(word in row.folded or word in before.folded or word in after.folded for word in words):
-            continue
-        change = after.value - before.value
-        for show in _kinds(change, before, after):
-            kinds[show].append((change, row))
+    rows, blind = MEMORY.rows(project.workspace.store, project.dataset, split), blindness.held_back(project)
+    beside = _beside(project, split, one, two)
+    kinds = _fitting(beside, question, blind.items)
+    kept = [item for item in blind.items if item in rows]
     chosen = kinds[question.show]
-    if question.show in ("regressions", "improvements"):
-        chosen.sort(key=lambda found: -abs(found[0]))  # stable: equal changes stay in the order of the items
-    lines = tuple(_line(row, first[row.item], second[row.item]) for _, row in chosen[offset : offset + limit])
     return CaseList(
-        split=split, metric=one.primary.name, graded=graded(first, second), one=one, two=two, arms=tuple(arms), show=question.show,
-        words=question.words, slice=question.slice, counts={show: len(found) for show, found in kinds.items()}, slices=_slices(rows),
-        total=len(chosen), lines=lines, looks=project.looks, erased=project.erased,
-        held_back=sum(item in blind.items for item in rows), rounds=blind.among([*rows]),
+        split=split, metric=one.primary.name, graded=beside.graded, one=one, two=two, arms=tuple(arms), show=question.show,
+        words=question.words, slice=question.slice, counts={show: len(found) for show, found in kinds.items()}, slices=beside.slices,
+        total=len(chosen), lines=tuple(_line(*pair) for pair in chosen[offset : offset + limit]), looks=project.looks, erased=project.erased,
+        held_back=len(kept), rounds=blind.among(kept),
     )  # fmt: skip
 
 
@@ -239,6 +239,39 @@ def chosen_pair(project: Project, arms: Sequence[MeasuredArm], first: str = "", 
 def graded(*answers: Mapping[str, CaseAnswer]) -> bool:
     """Whether items were scored by degrees, rather than right or wrong."""
     return any(said.value not in (0.0, 1.0) for held in answers for said in held.values())
+
+
+def _beside(project: Project, split: SplitName, one: MeasuredArm, two: MeasuredArm) -> _Beside:
+    """Every item that both answered, by kind. Worked out once for the same two trials."""
+    store, made = project.workspace.store, project.dataset
+    first, second = _trial(project, one), _trial(project, two)
+
+    def make() -> _Beside:
+        rows, before, after = MEMORY.rows(store, made, split), MEMORY.answers(store, first), MEMORY.answers(store, second)
+        kinds: dict[str, list[_Pair]] = {show: [] for show in SHOWS}
+        for item, row in rows.items():
+            if item in before and item in after:
+                pair = (row, before[item], after[item])
+                for show in _kinds(pair[2].value - pair[1].value, pair[1], pair[2]):
+                    kinds[show].append(pair)
+        for show in ("regressions", "improvements"):
+            kinds[show].sort(key=lambda pair: -abs(pair[2].value - pair[1].value))  # stable: equal changes stay in the order of the items
+        return _Beside(kinds, _slices(rows), graded(before, after))
+
+    return MEMORY.held(store, ("beside", split, first.id, second.id), (made.rows, first.answers, first.scores, second.answers, second.scores), make)
+
+
+def _fitting(beside: _Beside, question: CaseQuestion, blind: Collection[str]) -> dict[str, list[_Pair]]:
+    """Of each kind those that say all the words, are of the slice, and are not held back."""
+    name, _, value = question.slice.partition("=")
+    words, wanted = question.words.casefold().split(), (name, value)
+    if not words and not name and not blind:
+        return beside.kinds
+    found = [pair for pair in beside.kinds["all"] if pair[0].item not in blind and (not name or wanted in pair[0].slices)]
+    for word in words:
+        found = [pair for pair in found if word in pair[0].folded or word in pair[1].folded or word in pair[2].folded]
+    items = {pair[0].item for pair in found}
+    return {show: found if show == "all" else [pair for pair in pairs if pair[0].item in items] for show, pairs in beside.kinds.items()}
 
 
 def _checked(question: CaseQuestion) -> SplitName:

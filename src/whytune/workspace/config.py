@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import time
 import tomllib
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +22,7 @@ from whytune.records.candidate import Recipe
 from whytune.records.data import SplitPlan
 from whytune.records.ledger import ROLES
 from whytune.records.project import AcceptanceRule, Budget, Circumstances, Prices, UseCase
-from whytune.records.record import Value
+from whytune.records.record import Value, digest
 from whytune.tasks import TASKS
 
 FILE = "whytune.toml"
@@ -131,7 +133,12 @@ class ProjectFile(Value):
         """The recipe of a candidate: [training] with its own keys."""
         return Recipe.model_validate({**self.training.model_dump(), **candidate.training})
 
-    @property
+    @cached_property
+    def stamp(self) -> str:
+        """What stands for everything it says."""
+        return digest(self.model_dump_json())
+
+    @cached_property
     def usecase(self) -> UseCase:
         """What is hashed before any result."""
         return UseCase(
@@ -140,16 +147,16 @@ class ProjectFile(Value):
         )
 
 
-_held: dict[Path, tuple[tuple[int, ...], ProjectFile]] = {}
+_held: dict[str, tuple[tuple[int, ...], ProjectFile]] = {}
 SETTLED, MOST_HELD = 2_000_000_000, 1_000
 """Nanoseconds after which a file's time tells it from a later one, and how many files are held."""
 
 
 def read(folder: Path) -> ProjectFile:
     """As `parse`, held in memory until the file changes: a page about all projects reads every one of them."""
-    path = folder / FILE
+    path = os.path.join(folder, FILE)
     try:
-        now = path.stat()
+        now = os.stat(path)
     except OSError:
         return parse(folder)  # which says what is wrong
     stamp = (now.st_mtime_ns, now.st_ctime_ns, now.st_ino, now.st_size)
@@ -157,7 +164,7 @@ def read(folder: Path) -> ProjectFile:
     if held and held[0] == stamp:
         return held[1]
     found = parse(folder)
-    if time.time_ns() - max(stamp[:2]) > SETTLED and path.is_absolute():
+    if time.time_ns() - max(stamp[:2]) > SETTLED and os.path.isabs(path):
         if len(_held) >= MOST_HELD:
             _held.clear()
         _held[path] = (stamp, found)

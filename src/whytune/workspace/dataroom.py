@@ -121,7 +121,8 @@ def checked(project: Project, made: Dataset) -> tuple[Validation | None, list[Fi
 def findings(project: Project, made: Dataset) -> tuple[Validation | None, list[FindingShown]]:
     """The same, with rows to look at."""
     validation, found = checked(project, made)
-    known = packed.by_id(project.workspace.store, made.rows, {id for finding in found for id in finding.rows})
+    wanted = {id for finding in found for id in finding.rows}
+    known = packed.summed(project.workspace.store, made.rows, validation.id, lambda lines: packed.of_ids(lines, wanted)) if validation else {}
     shown = []
     for finding in found:
         there = [known[id] for id in finding.rows if id in known]

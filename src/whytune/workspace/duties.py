@@ -12,8 +12,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 from whytune.errors import NotAllowedError, NotFoundError
 from whytune.records.ledger import Event, Person
@@ -69,13 +70,8 @@ class Book:
 
     def authors(self, ids: Iterable[str]) -> dict[str, set[str]]:
         """Person to the acts by which they made something in the lineage of these ids."""
-        made: dict[str, list[Event]] = {}
-        for event in self.events:
-            if event.act in AUTHORING:
-                for id in _written(event):
-                    made.setdefault(id, []).append(event)
         found: dict[str, set[str]] = {}
-        heir = self._heir()
+        made, heir = self._made, self._heir
         seen: set[str] = set()
         wave = set(ids)
         while wave:
@@ -129,6 +125,17 @@ class Book:
                 found |= {self.persons[id].name: self.persons[id] for id in event.wrote if id in self.persons}
         return found
 
+    @cached_property
+    def _made(self) -> dict[str, list[Event]]:
+        """Each thing that was made to the events that made it."""
+        made: dict[str, list[Event]] = {}
+        for event in self.events:
+            if event.act in AUTHORING:
+                for id in _written(event):
+                    made.setdefault(id, []).append(event)
+        return made
+
+    @cached_property
     def _heir(self) -> str:
         """The first person recorded: whoever was alone before then goes on under that name."""
         return next((person.name for event in self.events if event.act == "person.changed" for id in event.wrote if (person := self.persons.get(id))), "")
@@ -211,8 +218,7 @@ class OpenItem:
 
 def book_of(workspace: Workspace) -> Book:
     """The workspace's events and records as they are now."""
-    store = workspace.store
-    return Book(_events(store), store.named_in, {person.id: person for person in store.list(Person)})
+    return _book(workspace.store)
 
 
 def item_of(workspace: Workspace, subject: Sequence[str]) -> OpenItem:
@@ -261,20 +267,30 @@ def check_on(item: OpenItem, project: Project, person: Person, role: str, signed
         raise NotAllowedError(f"{person.name} may not sign for {project.name} as {role}", problems=reasons, next=_ask(item.who_may(role, signed), role))
 
 
-_read: WeakKeyDictionary[Store, list[Event]] = WeakKeyDictionary()
+_read: WeakKeyDictionary[Store, Book] = WeakKeyDictionary()
 _reading = threading.Lock()
 
 
-def _events(store: Store) -> list[Event]:
+def _book(store: Store) -> Book:
     """All events, of every project: whoever acts, nothing may be missed here. An event never changes: those that this process has read and checked before are not read again."""
     with _reading:
-        known = _read.setdefault(store, [])
+        book = _read.get(store)
+        known = book.events if book else ()
         number, id = store.head()
         last = known[-1] if known else None
-        if last and (last.number > number or (last.number == number and last.id != id)):
-            known.clear()  # another ledger stands there now
-        known.extend(store.events(after=known[-1].number if known else 0))
-        return list(known)
+        if book and last and (last.number, last.id) == (number, id):
+            return book
+        if last and last.number >= number:
+            known = ()  # another ledger stands there now
+        events = (*known, *store.events(after=known[-1].number if known else 0))
+        asked = proxy(store)  # the book goes with the store, so it must not hold on to it
+
+        def named_in(ids: Sequence[str]) -> dict[str, frozenset[str]]:
+            found: dict[str, frozenset[str]] = asked.named_in(ids)
+            return found
+
+        made = _read[store] = Book(events, named_in, {person.id: person for person in store.list(Person)})
+        return made
 
 
 def _ask(may: Sequence[str], role: str) -> str:

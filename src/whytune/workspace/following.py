@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from whytune.workspace.workspace import Workspace
 
 EARLY = 1e-6
+AT_ONCE = 500
+"""Points that `since` gives at most."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def since(workspace: Workspace, id: str, after: int) -> tuple[Job, list[JobPoint
     """Where a job stands and what happened after a point; for who has been let in already."""
     kept = workspace.store.jobs
     found = kept.one(id)
-    return found, kept.points(id, after, limit=500)
+    return found, kept.points(id, after, limit=AT_ONCE)
 
 
 def curve_of(points: list[JobPoint], part: int = 0) -> Curve:

@@ -28,7 +28,7 @@ from whytune.records.evidence import Look, Power, Protocol, Trial
 from whytune.records.ledger import Event, Person
 from whytune.records.project import Triage, UseCase
 from whytune.records.proposal import AcceptedRows, DatasetApproval, Proposal
-from whytune.records.record import Record, digest
+from whytune.records.record import Record
 from whytune.records.release import Acceptance, AliasMove, Approval, Policy, Release, Retirement
 from whytune.records.responsible import ResponsibleReport, Waiver
 from whytune.records.review import HumanEvaluation, Queue, RowReview
@@ -160,7 +160,8 @@ class LookingRoom(Workspace):
     def __init__(self, workspace: Workspace, shelf: Shelf) -> None:
         super().__init__(workspace.root, workspace.store, workspace.settings)
         self._vouched, self._whole = workspace._vouched, workspace._whole
-        self.__dict__["person"] = workspace.person
+        if "person" in workspace.__dict__:  # known already; at the sign-in page nobody is there
+            self.__dict__["person"] = workspace.person
         self.shelf = shelf
 
     def whole(self) -> LookingRoom:
@@ -169,9 +170,21 @@ class LookingRoom(Workspace):
         other._whole = True
         return other
 
+    def folders(self) -> list[Path]:
+        """Folders that hold a `whytune.toml`, looked for once."""
+        return list(self._folders)
+
     def people(self) -> list[Person]:
         """Everybody the workspace knows, as last recorded."""
-        return list(self.shelf.worked_out("", "people", 0, super().people))
+        return list(self._people)
+
+    @cached_property
+    def _people(self) -> list[Person]:
+        return super().people()
+
+    @cached_property
+    def _folders(self) -> list[Path]:
+        return super().folders()
 
     def events(self, project: str | None = None) -> list[Event]:
         """The ledger but for what consumers send in, oldest first."""
@@ -238,11 +251,6 @@ class HeldProject(Project):
             return "; ".join((error.what, *error.problems))
         return ""
 
-    @cached_property
-    def stamp(self) -> str:
-        """What `whytune.toml` says now."""
-        return digest(self.file.model_dump_json())
-
     @property
     def today(self) -> str:
         """The day by which waivers hold."""
@@ -251,8 +259,10 @@ class HeldProject(Project):
     @cached_property
     def policy_text(self) -> str:
         """What `policy.toml` says now, whether it is fixed or not."""
-        path = self.folder / "policy.toml"
-        return path.read_text("utf-8", "replace") if path.is_file() else ""
+        try:
+            return (self.folder / "policy.toml").read_text("utf-8", "replace")
+        except (FileNotFoundError, IsADirectoryError):
+            return ""
 
     @cached_property
     def tally(self) -> list[tuple[str, int, str]]:
@@ -280,7 +290,7 @@ class HeldProject(Project):
 
     def worked_out(self, what: str, stamp: Hashable, make: Callable[[], V]) -> V:
         """What `make` gives, worked out once for what is recorded now."""
-        return self.room.shelf.worked_out(self.key, what, (stamp, self.stamp), make)
+        return self.room.shelf.worked_out(self.key, what, (stamp, self.file.stamp), make)
 
     def _of(self, kind: type[Record]) -> Gathered:
         return self.room.shelf.gathered(self.workspace.store, self.key)[kind]

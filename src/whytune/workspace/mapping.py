@@ -123,8 +123,7 @@ def stage(found: Sequence[BoxState]) -> str:
 
 def working(room: LookingRoom, projects: Sequence[str]) -> dict[str, Job]:
     """The work that goes on now, by project."""
-    found, _ = room.store.jobs.listed(projects, 0, 200)
-    return {job.project: job for job in reversed(found) if job.live}
+    return {job.project: job for job in room.store.jobs.going(projects)}
 
 
 def with_jobs(found: tuple[BoxState, ...], jobs: dict[str, Job], project: str = "") -> tuple[BoxState, ...]:

@@ -56,14 +56,29 @@ def rows(store: Store, pack: str, splits: Collection[SplitName], query: str = ""
 
 def by_id(store: Store, pack: str, ids: Collection[str]) -> dict[str, SplitRow]:
     """The rows of these ids, whatever their split; those that are not there, or were erased, are left out."""
+    return of_ids(lines(store, pack), ids)
+
+
+def of_ids(lines: Iterable[str], ids: Collection[str]) -> dict[str, SplitRow]:
+    """Of these lines of a pack the rows of these ids."""
     wanted = set(ids)
     found: dict[str, SplitRow] = {}
-    for line in lines(store, pack) if wanted else ():
+    for line in lines if wanted else ():
         id = id_of(line)
         if id in wanted:
             found[id] = SplitRow.model_validate_json(line)
             if len(found) == len(wanted):
                 break
+    return found
+
+
+def examples(store: Store, pack: str, split: SplitName) -> list[Example]:
+    """The examples of a split, with their ids: rows of other splits are not parsed, and no id is worked out from a parsed one."""
+    end, found = f'"split":"{split}"}}', []
+    for line in lines(store, pack):
+        if line.endswith(end):
+            found.append(SplitRow.model_validate_json(line).example)
+            found[-1].__dict__["id"] = id_of(line)
     return found
 
 

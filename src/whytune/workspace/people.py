@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from whytune.errors import NotAllowedError, NotFoundError, RefusedError, UsageError
 from whytune.records.ledger import ROLES, Person
 from whytune.records.team import BreakGlass
-from whytune.workspace import roles
+from whytune.workspace import lately, roles
 
 if TYPE_CHECKING:
     from whytune.store.accounts import SessionNote, TokenNote
@@ -213,7 +213,7 @@ def break_glass(workspace: Workspace, reason: str, hours: float) -> BreakGlass:
 def open_glass(workspace: Workspace) -> list[BreakGlass]:
     """Emergencies that have not expired."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return [glass for glass in workspace.store.list(BreakGlass) if glass.until > now]
+    return [glass for glass in lately.standing(workspace.store, BreakGlass) if glass.until > now]
 
 
 def _may_secure(workspace: Workspace, name: str) -> Person:

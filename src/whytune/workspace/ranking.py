@@ -23,9 +23,8 @@ from whytune.records.responsible import ResponsibleReport, Waiver
 from whytune.records.review import HumanEvaluation
 from whytune.records.standing import Board, BoardLine, HumanStanding
 from whytune.report.board import HEAD, board_facts, board_html, board_markdown, board_title, cells
-from whytune.workspace import releasing
+from whytune.workspace import packed, releasing
 from whytune.workspace.case_memory import MEMORY
-from whytune.workspace.creating import examples_of
 
 if TYPE_CHECKING:
     from whytune.workspace.project import Project
@@ -116,7 +115,7 @@ class _Ranking:
     def rows(self, made: Dataset) -> list[Example]:
         """The rows of the split."""
         if made.id not in self._rows:
-            self._rows[made.id] = examples_of(self.project, made, self.split)
+            self._rows[made.id] = packed.examples(self.store, made.rows, self.split)
         return self._rows[made.id]
 
     def search(self, trial: Trial, rows: Sequence[Example]) -> RetrievalFigures | None:
@@ -225,7 +224,7 @@ class _Ranking:
         return found
 
     def _p95(self, trial: Trial) -> float | None:
-        return MEMORY.held(self.store, ("p95", trial.answers), (trial.answers,), lambda: leaderboard.p95({one.item: one.seconds for one in self._answers(trial)}))
+        return MEMORY.held(self.store, ("p95", trial.answers), (trial.answers,), lambda: leaderboard.p95({item: said.seconds for item, said in MEMORY.answers(self.store, trial).items()}))
 
     def _searched(self, trial: Trial, made: Dataset) -> RetrievalFigures | None:
         how = self.store.get(Candidate, trial.candidate).retrieval

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from whytune.errors import NotAllowedError, UsageError
 from whytune.records.release import Policy
 from whytune.records.team import Skills, TeamGap, TeamTable
-from whytune.workspace import duties, people, team_table
+from whytune.workspace import duties, lately, people, team_table
 from whytune.workspace import gaps as gap_rules
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ LONGEST, MOST = 80, 50
 
 def table(workspace: Workspace) -> TeamTable:
     """The table in force: the last one that was recorded, or the one that comes with whytune."""
-    return workspace.store.latest(TeamTable, "") or team_table.default()
+    return next(reversed(lately.standing(workspace.store, TeamTable)), None) or team_table.default()
 
 
 def as_text(workspace: Workspace) -> str:
@@ -69,7 +69,7 @@ def declare(workspace: Workspace, name: str, *, functions: Sequence[str] = (), s
 
 def declared(workspace: Workspace) -> dict[str, Skills]:
     """What each person said last."""
-    return {each.person: each for each in workspace.store.standing(Skills)}
+    return {each.person: each for each in lately.standing(workspace.store, Skills)}
 
 
 def gaps(project: Project) -> tuple[TeamGap, ...]:
@@ -81,7 +81,7 @@ def gaps(project: Project) -> tuple[TeamGap, ...]:
     made = [adapter.id for adapter in project.adapters]
     if dataset := project.latest_dataset:
         made.append(dataset.id)
-    chart, policy = table(workspace), workspace.store.latest(Policy, project.key)
+    chart, policy = table(workspace), project.newest(Policy)
     if policy is not None:
         chart = chart.model_copy(update={"signatures": policy.signatures})  # the project's own policy says more than the chart
     return gap_rules.find(gap_rules.Team(chart, everybody, declared(workspace), duties.authors(workspace, made) if made else {}))

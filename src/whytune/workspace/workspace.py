@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -21,7 +22,7 @@ from whytune.records.record import Record
 from whytune.settings import Settings
 from whytune.store.ledger import LedgerReport
 from whytune.store.store import Store
-from whytune.workspace import config, people, privacy, roles
+from whytune.workspace import config, lately, people, privacy, roles
 
 if TYPE_CHECKING:
     from whytune.workspace.project import Project
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 FOLDER = ".whytune"
 STORE = "store.db"
+DEEPEST = 2
+"""Folders below the workspace's own in which a project may lie."""
 FOR_OTHERS = "project.created"
 """The one act on a private project that also somebody may do who will not see it."""
 
@@ -107,7 +110,7 @@ class Workspace:
 
     def people(self) -> list[Person]:
         """Everybody the workspace knows, as last recorded."""
-        return list({person.name: person for person in self.store.standing(Person)}.values())
+        return list({person.name: person for person in lately.standing(self.store, Person)}.values())
 
     def add_person(self, name: str, roles_held: Sequence[str]) -> Person:
         """Record a person and their roles. From then on nobody is solo, and only known people act; the first is admin."""
@@ -137,8 +140,7 @@ class Workspace:
 
     def folders(self) -> list[Path]:
         """Folders of this workspace that hold a `whytune.toml`, by name."""
-        found = {path.parent for depth in ("", "*/", "*/*/") for path in self.root.glob(f"{depth}{config.FILE}")}
-        return sorted(folder for folder in found if not any(part.startswith(".") for part in folder.relative_to(self.root).parts))
+        return sorted(Path(place) for place in _places(os.fspath(self.root), DEEPEST))
 
     def projects(self) -> list[Project]:
         """Every project that whoever acts may see."""
@@ -167,6 +169,21 @@ class Workspace:
             if (folder / config.FILE).exists():
                 return folder.resolve()
         return next((folder for folder in self.folders() if folder.name == name or privacy.of(folder).key == name), None)
+
+
+def _places(place: str, deeper: int) -> Iterator[str]:
+    """Folders from here on that hold a project file; hidden ones and what may not be read are passed over."""
+    try:
+        with os.scandir(place) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".")]
+    except OSError:
+        return
+    if any(entry.name == config.FILE for entry in entries):
+        yield place
+    for entry in entries if deeper else ():
+        with suppress(OSError):  # such as a link that leads round in a circle
+            if entry.is_dir():
+                yield from _places(entry.path, deeper - 1)
 
 
 def _login() -> str:

@@ -6,8 +6,6 @@ nothing is lost with a browser, a reload or the server, and a second browser see
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -22,13 +20,12 @@ from whytune.records.job import KINDS, Job
 from whytune.web import paging
 from whytune.web.frame import form, page
 from whytune.web.handling import Address, WebRequest, route
+from whytune.web.watching import standing, watched
 from whytune.workspace import following, working
 from whytune.workspace.estimating import estimate
 from whytune.workspace.permissions import may
 from whytune.workspace.workspace import Workspace
 
-EVERY = 1.5
-"""Seconds between two looks into the store for an open page."""
 LONGEST = 55.0
 """Seconds of one stream; the browser then asks anew from where it was, and who is signed out by then is not let in."""
 SHOWN = 50
@@ -75,7 +72,7 @@ def followed(ask: WebRequest) -> Any:
     return {
         "page_title": f"{job.kind}: {job.project}", "job": job, "curve": found.curve, "log": found.log, "after": found.after, "ending": found.ending,
         "may_stop": found.may_stop, "may_keep": found.may_stop and found.training and not found.ending,
-        "again": {"kind": job.kind, **job.arguments} if job.state in ("failed", "stopped", "lost") else None, "standing": _standing(job),
+        "again": {"kind": job.kind, **job.arguments} if job.state in ("failed", "stopped", "lost") else None, "standing": standing(job),
         "adapters": _made(ask, job) if found.curve.parts else [], "may_again": may(ask.workspace, working.needed(working.project_of(ask.workspace, job).status(), job.kind)),
     }  # fmt: skip
 
@@ -124,29 +121,18 @@ async def events(request: Request) -> StreamingResponse:
 async def _flow(workspace: Workspace, id: str, after: int) -> AsyncIterator[str]:
     yield "retry: 1500\n\n"
     end, told = time.monotonic() + LONGEST, ""
-    while time.monotonic() < end:
-        job, new = await run_in_threadpool(following.since, workspace, id, after)
-        for point in new:
-            after = point.seq
-            yield f"id: {point.seq}\nevent: point\ndata: {json.dumps({'kind': point.kind, 'when': point.when, **point.values})}\n\n"
-        now = json.dumps(_standing(job))
-        if now != told:
-            told = now
-            yield f"event: job\ndata: {now}\n\n"
-        if new:
-            continue  # there may be more, and what is behind is told at once
-        if not job.live:
-            yield "event: end\ndata: {}\n\n"
-            return
-        await asyncio.sleep(EVERY)
-
-
-def _standing(job: Job) -> dict[str, Any]:
-    """What of a job changes while one looks."""
-    return {
-        "state": job.state, "phase": job.phase, "done": job.done, "total": job.total, "unit": job.unit,
-        "left": None if job.left is None else round(job.left), "note": job.note,
-    }  # fmt: skip
+    async with watched(workspace, id, after) as run:
+        while (left := end - time.monotonic()) > 0:
+            await run.wait(after, told, left)
+            text, after = await run.after(after)
+            if run.standing != told:
+                told = run.standing
+                text += told
+            if run.over(after):
+                yield text + "event: end\ndata: {}\n\n"
+                return
+            if text:
+                yield text
 
 
 def _made(ask: WebRequest, job: Job) -> list[dict[str, str]]:
