@@ -19,6 +19,7 @@ import typer
 from tests.cli.living import environment
 
 from whytune.cli import app as app_module
+from whytune.records.ledger import Person
 from whytune.settings import Settings
 from whytune.store import accounts as accounts_module
 from whytune.workspace.workspace import Workspace
@@ -129,6 +130,17 @@ def test_gaps_of_a_project_and_a_broken_glass_in_its_status(typed: Typed, tmp_pa
 def test_the_server_refuses_an_address_that_others_reach(typed: Typed) -> None:
     code, _, err = typed("web", "--host", "0.0.0.0")
     assert (code, "can be reached from elsewhere" in err) == (4, True)
+
+
+def test_a_port_that_is_taken_is_said_before_anybody_is_made(typed: Typed, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        code, out, err = typed("web", "--port", str(port))
+    assert (code, out) == (7, "")
+    assert f"Cannot listen on 127.0.0.1:{port}" in err
+    assert re.search(r"next: whytune web --port \d+", err)
+    with Workspace.open(tmp_path, settings=Settings(person="root")).store as store:
+        assert store.list(Person) == []
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from whytune.errors import UnavailableError, UsageError
-from whytune.serve.running import Listening, _bind, check
+from whytune.serve.running import Listening, check
+from whytune.workspace.endpoints import listen
 
 FILE = Path(__file__)
 
@@ -40,4 +41,4 @@ def test_unsafe_places_are_refused_with_every_reason(place: Listening, keys: boo
 
 def test_a_port_that_is_taken_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as held, pytest.raises(UnavailableError, match="Cannot listen"):
-        _bind(Listening(port=held.getsockname()[1]))
+        listen("127.0.0.1", held.getsockname()[1], next="another one")

@@ -23,7 +23,7 @@ from whytune.errors import (
 from whytune.settings import Settings
 from whytune.store import accounts as accounts_module
 from whytune.web import auth
-from whytune.web.app import make_app, run
+from whytune.web.app import check_address, make_app
 from whytune.web.errors import status_of
 from whytune.workspace import people
 from whytune.workspace.workspace import Workspace
@@ -131,7 +131,7 @@ def test_behind_a_proxy_there_must_be_people_and_tokens(room: Workspace) -> None
     assert web.get("/api/v1/projects").status_code == 401
     assert web.get("/api/v1/projects", headers={"Authorization": f"Bearer {ada}"}).status_code == 200
     with pytest.raises(NotAllowedError, match="can be reached from elsewhere"):
-        run(room.root, "0.0.0.0", 8765)
+        check_address("0.0.0.0", behind_proxy=False)
 
 
 def test_signing_in_with_a_password_and_out(room: Workspace) -> None:

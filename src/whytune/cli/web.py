@@ -29,19 +29,21 @@ def web(
         from whytune.web.app import check_address, run
     except ModuleNotFoundError as error:
         raise UnavailableError(f"The web server is not installed ({error.name} is missing)", next="pip install 'whytune[serve]'") from error
-    from whytune.workspace import opening
+    from whytune.workspace import endpoints, opening
 
     check_address(host, behind_proxy=behind_proxy, alone=alone)
-    begun = opening.begin(Path.cwd(), first=first, alone=alone)
-    address = "https://YOUR-ADDRESS" if behind_proxy else f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    if begun.made:
-        say(f"new workspace in {begun.root}")
-    if begun.founded:
-        say(f"{begun.person} is the first person here and holds every role; nobody signs for what they made, so add others under {address}/system")
-    if begun.link:
-        say(f"set your password, once, within the hour: {address}/welcome?token={begun.link}")
-    else:
-        say(f"{address}/" if alone else f"{address}/sign-in")
-    say_next("press Ctrl-C to stop")
-    sys.stdout.flush()  # read from a pipe too
-    run(begun.root, host, port, behind_proxy=behind_proxy)
+    # Before anything is made: a link to another server's port would be no way in.
+    with endpoints.listen(host, port, next=f"whytune web --port {port + 1 if port < 65535 else port - 1}, or stop what listens there") as bound:
+        begun = opening.begin(Path.cwd(), first=first, alone=alone)
+        address = "https://YOUR-ADDRESS" if behind_proxy else f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        if begun.made:
+            say(f"new workspace in {begun.root}")
+        if begun.founded:
+            say(f"{begun.person} is the first person here and holds every role; nobody signs for what they made, so add others under {address}/system")
+        if begun.link:
+            say(f"set your password, once, within the hour: {address}/welcome?token={begun.link}")
+        else:
+            say(f"{address}/" if alone else f"{address}/sign-in")
+        say_next("press Ctrl-C to stop")
+        sys.stdout.flush()  # read from a pipe too
+        run(begun.root, bound, behind_proxy=behind_proxy)

@@ -7,18 +7,17 @@ proxy in front of it. It stops on SIGTERM or SIGINT: what is under way is answer
 from __future__ import annotations
 
 import ipaddress
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 
-from whytune.errors import UnavailableError, UsageError
+from whytune.errors import UsageError
 from whytune.serve.app import make_app
 from whytune.serve.door import DoorLimits
 from whytune.serve.refusals import tell_operator
-from whytune.workspace.endpoints import announced
+from whytune.workspace.endpoints import announced, listen
 from whytune.workspace.serving import Gateway
 
 GRACE = 30
@@ -63,7 +62,7 @@ def check(place: Listening, *, keys: bool) -> None:
 def run(gateway: Gateway, place: Listening, limits: DoorLimits, ready: Callable[[str], None]) -> None:
     """Serve until told to stop. `ready` is told the address once it is bound."""
     check(place, keys=not gateway.open)
-    bound = _bind(place)
+    bound = listen(place.host, place.port, next="choose another --port, or stop what listens there")
     name = f"[{place.host}]" if ":" in place.host else place.host
     address = f"{'https' if place.certificate else 'http'}://{name}:{bound.getsockname()[1]}/v1"
     config = uvicorn.Config(
@@ -75,17 +74,3 @@ def run(gateway: Gateway, place: Listening, limits: DoorLimits, ready: Callable[
         uvicorn.Server(config).run(sockets=[bound])
     finally:
         bound.close()
-
-
-def _bind(place: Listening) -> socket.socket:
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-    # With its protocol named: only then are small answers sent at once instead of being held back for others.
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((place.host, place.port))
-        bound.listen(1024)
-    except (OSError, OverflowError) as error:
-        bound.close()
-        raise UnavailableError(f"Cannot listen on {place.host}:{place.port}: {error}", next="choose another --port, or stop what listens there") from None
-    return bound

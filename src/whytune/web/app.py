@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import uvicorn
@@ -86,11 +87,12 @@ def make_app(workspace_root: Path | str = ".", *, behind_proxy: bool = False, ah
     )
 
 
-def run(workspace_root: Path | str, host: str, port: int, *, behind_proxy: bool = False) -> None:
-    """Serve until interrupted. Raises NotAllowedError for an address that others can reach, unless behind a proxy."""
-    check_address(host, behind_proxy=behind_proxy)
+def run(workspace_root: Path | str, bound: socket, *, behind_proxy: bool = False) -> None:
+    """Serve on a socket that listens already, until interrupted; see `check_address` and `endpoints.listen`."""
     app = make_app(workspace_root, behind_proxy=behind_proxy, ahead=True)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=3)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=3)
+    with suppress(KeyboardInterrupt):  # how one ends it
+        uvicorn.Server(config).run(sockets=[bound])
 
 
 def check_address(host: str, *, behind_proxy: bool, alone: bool = False) -> None:

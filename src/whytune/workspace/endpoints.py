@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
+from whytune.errors import UnavailableError
 from whytune.records.served import Announced
 from whytune.workspace import releasing
 
@@ -46,6 +47,21 @@ class Endpoint:
     def serves(self) -> dict[str, str]:
         """Alias to release, while it answers."""
         return dict(self.process.served) if self.state == "serving" else {}
+
+
+def listen(host: str, port: int, *, next: str) -> socket.socket:
+    """A socket that listens there. Raises UnavailableError, with what to do `next`, where it cannot: the port is taken, or no address of this machine."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With its protocol named: only then are small answers sent at once instead of being held back for others.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(1024)
+    except (OSError, OverflowError) as error:
+        bound.close()
+        raise UnavailableError(f"Cannot listen on {host}:{port}: {error}", next=next) from None
+    return bound
 
 
 @contextmanager
