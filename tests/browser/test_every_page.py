@@ -19,8 +19,8 @@ NOT_LINKED = {
 MORE = ("/search?q=support", "/projects?q=nothing-is-called-so", "/projects/none", "/help/reference/http-api", "/projects/fresh/map", "/projects/flawed/map", "/projects/flawed/data")
 """Seen beside what the links lead to: nothing found, nothing there, nothing begun, a failed gate."""
 DOWNLOADS = ("report.md", "report.json", "report.html", ".json", ".md", "preferences")
-BY_KEYBOARD = ("/", "/projects", "/projects/support/map", "/projects/support/decide", "/projects/support/compare", "/projects/support/data", "/projects/support/review", "/team", "/help")
-PRINTED = ("/projects/support/decide", "/projects/support/map", "/projects/support/compare", "/portfolio")
+BY_KEYBOARD = ("/", "/projects", "/projects/support/map", "/projects/support/decide", "/projects/support/compare", "/projects/support/runs/candidates", "/projects/support/data", "/projects/support/review", "/team", "/help")
+PRINTED = ("/projects/support/decide", "/projects/support/map", "/projects/support/compare", "/projects/support/runs/candidates", "/portfolio")
 
 
 @pytest.fixture(scope="module")

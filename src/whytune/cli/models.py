@@ -11,6 +11,7 @@ from whytune.cli.screen import Screen, plain_seconds, say, say_json, say_next, t
 
 if TYPE_CHECKING:
     from whytune.records.choice import ModelChoice
+    from whytune.workspace.project import Project
 
 
 def add_to(app: typer.Typer) -> None:
@@ -86,9 +87,16 @@ def add(
     say_next("whytune models")
 
 
-def ladder(name: Name = "", as_json: Json = False) -> None:
+def ladder(
+    name: Name = "",
+    show: Annotated[bool, typer.Option("--show", help="Train nothing: what was tried from the smallest on, why the next rung was or was not climbed, which models fit.")] = False,
+    as_json: Json = False,
+) -> None:
     """Train the smallest candidate; climb to the next only while dev proves that it falls short and the budget allows."""
     chosen = project(name)
+    if show:
+        _shown(chosen, as_json)
+        return
     screen = Screen(quiet=as_json, money_hour=chosen.file.prices.compute_hour, currency=chosen.file.prices.currency)
     from whytune.workspace import working
 
@@ -100,6 +108,26 @@ def ladder(name: Name = "", as_json: Json = False) -> None:
     show_choice(chosen.choice, as_json)
     if not as_json:
         say_next(chosen.status().next)
+
+
+def _shown(chosen: Project, as_json: bool) -> None:
+    from whytune.workspace import ladder as rungs
+
+    found = rungs.ladder(chosen)
+    if as_json:
+        say_json("ladder", {"project": chosen.name, "ladder": found})
+        return
+    if found.choice is None:
+        say("no candidate was trained yet; listed: " + ", ".join(f"{each.name} ({each.base}, {each.method})" for each in found.listed))
+        say_next(f"whytune ladder {chosen.name}")
+        return
+    show_choice(found.choice, False)
+    say(f"from the smallest, on dataset version {found.version}" + ("" if found.newest else ", which is not the newest"))
+    for step in found.steps:
+        say(f"  {step.rung.name}: {'next rung: ' if step.place else 'not tried: '}{step.onward}")
+    if found.changed:
+        say(f"whytune.toml names other candidates by now: {', '.join(each.name for each in found.listed)}")
+    say_next(f"whytune models {chosen.name}")
 
 
 def show_choice(choice: ModelChoice | None, as_json: bool) -> None:

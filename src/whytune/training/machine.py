@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import torch
 
+from whytune.jobs import memory
 from whytune.records.candidate import Recipe
 
 DtypeName = Literal["float32", "bfloat16"]
@@ -88,20 +89,8 @@ def choose_threads(step: Callable[[], object], place: torch.device) -> int:
 
 
 def free_memory() -> int:
-    """Bytes that a new allocation may take: the machine's, or the control group's where that is less."""
-    import psutil
-
-    if torch.cuda.is_available():
-        return int(torch.cuda.mem_get_info()[0])
-    free = int(psutil.virtual_memory().available)
-    try:
-        with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as used:
-            most = limit.read().strip()
-            if most.isdigit():
-                free = min(free, max(0, int(most) - int(used.read())))
-    except OSError:
-        return free
-    return free
+    """Bytes that a new allocation may take: the first GPU's, without one the machine's."""
+    return int(torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else memory.free_memory()
 
 
 def begin_peak() -> None:

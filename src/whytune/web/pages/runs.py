@@ -21,7 +21,7 @@ from whytune.web import paging
 from whytune.web.frame import form, page
 from whytune.web.handling import Address, WebRequest, route
 from whytune.web.watching import standing, watched
-from whytune.workspace import following, working
+from whytune.workspace import following, ladder, working
 from whytune.workspace.estimating import estimate
 from whytune.workspace.permissions import may
 from whytune.workspace.workspace import Workspace
@@ -48,6 +48,11 @@ def listed(ask: WebRequest) -> Any:
         "arms": [arm for arm in ("tuned", "tuned_rag") if arm in project.file.arms.use],
         "estimate": estimate(project, made.counts) if made else None,
     }  # fmt: skip
+
+
+def candidates(ask: WebRequest) -> Any:
+    """The model ladder: which bases fit and why others do not, which candidates were tried smallest first and what each reached on dev, which was taken and why."""
+    return {"project": ask.project.name, "ladder": ladder.ladder(ask.project), "may": {"train": may(ask.workspace, working.needed(ask.project.status(), "train"))}}
 
 
 def estimated(ask: WebRequest) -> Any:
@@ -155,6 +160,7 @@ _stream = Address("GET", "/runs/{id}/events", events, function=lambda ask: None,
 routes = [
     *page(ROOM, listed, "runs.html.j2", title="Runs", tab="runs", cli="whytune jobs {name}"),
     *page(f"{ROOM}/estimate", estimated, "runs_estimate.html.j2", title="What a run would take", tab="runs", cli="whytune run {name} --dry-run"),
+    *page(f"{ROOM}/candidates", candidates, "runs_candidates.html.j2", title="Models and candidates", tab="runs", cli="whytune ladder {name} --show"),
     *page(f"{ROOM}/compare", compared, "runs_compare.html.j2", title="Two runs beside each other", tab="runs", cli="whytune jobs compare {name}"),
     *page("/runs", everywhere, "runs_all.html.j2", title="Jobs", cli="whytune jobs"),
     *page("/runs/{id}", followed, "run.html.j2", title="Job", cli="whytune jobs show {id}"),
