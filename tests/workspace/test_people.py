@@ -67,7 +67,7 @@ def test_all_mistakes_of_a_name_at_once(room: Workspace) -> None:
         people.change(room, "bo", give=["legal"], take=["legal"])
     with pytest.raises(NotFoundError, match="'cy' is not a person"):
         people.change(room, "cy", give=["legal"])
-    with pytest.raises(NotFoundError, match="No role is named boss"):
+    with pytest.raises(UsageError, match="No role is named boss"):
         people.change(room, "bo", give=["boss"])
 
 

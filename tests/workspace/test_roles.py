@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whytune.errors import NotAllowedError, NotFoundError
+from whytune.errors import NotAllowedError, UsageError
 from whytune.records.ledger import ROLES, Person
 from whytune.settings import Settings
 from whytune.workspace import roles
@@ -46,6 +46,6 @@ def test_once_people_are_known_only_they_act_and_only_in_their_roles(tmp_path: P
         bea.add_person("cem", ["admin"])
     with bea.act("dataset.created") as act:
         act.facts["rows"] = "0"
-    with pytest.raises(NotFoundError, match="No role is named boss"):
+    with pytest.raises(UsageError, match="No role is named boss"):
         bea.add_person("cem", ["boss"])
     assert [event.act for event in bea.events()] == ["person.changed", "person.changed", "dataset.created"]

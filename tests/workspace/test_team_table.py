@@ -66,3 +66,12 @@ def test_every_mistake_is_told_at_once() -> None:
     assert len(caught.value.problems) >= 3
     with pytest.raises(UsageError, match=r"\[branches.NAME\]"):
         team_table.read('branches = 3')
+
+
+def test_mistakes_of_content_are_told_beside_fields_that_are_missing() -> None:
+    text = team_table.write(team_table.default()).replace('head = "Chief AI Officer"\n', "").replace('stage = "usecase"', 'stage = "dawn"').replace('["auditor"]', '["boss"]', 1)
+    with pytest.raises(UsageError) as told:
+        team_table.read(text)
+    said = "\n".join(told.value.problems)
+    for word in ("head: Field required", "no role is named boss", "there is no stage 'dawn'"):
+        assert word in said

@@ -103,6 +103,7 @@ def read_templates(file: Path) -> TemplateFile:
         raise DataError(f"The templates cannot be read: {error}", where=str(file), next="whytune data draft --table FILE -o templates.toml writes an example") from None
     problems = [f"two templates are named {name!r}" for name, count in Counter(one.name for one in made.template).items() if count > 1]
     problems += [f"{one.name}: the answer holds no {{column}}" for one in made.template if not one.answered_by]
+    problems += [f"{one.name}: a brace is not closed, or not opened, in {text!r}" for one in made.template for text in (*one.ask, one.answer) if set(_SLOT.sub("", text)) & set("{}")]
     if problems:
         raise DataError("The templates cannot be used", where=str(file), problems=problems, next=f"mend {file}")
     return made

@@ -56,12 +56,12 @@ def record(workspace: Workspace, name: str, held: Sequence[str]) -> Person:
     """Record that this person holds exactly these roles. Refused for oneself; the first person becomes admin too."""
     known = {person.name: person for person in workspace.people()}
     clean = tuple(role for role in ROLES if role in held)
+    if name not in known:
+        _check_name(name, list(known), held)
     roles.check_roles(tuple(held))
     if not known:
         clean = tuple(role for role in ROLES if role in {*held, "admin"})
-    if name not in known:
-        _check_name(name, list(known))
-    elif name == workspace.person.name:
+    if name in known and name == workspace.person.name:
         raise NotAllowedError(f"{name} may not change their own roles", next=f"ask another admin: whytune user role {name} --add ROLE; an admin may add one: whytune user add NAME --role admin")
     with workspace.act("person.changed", read=[known[name].id] if name in known else []) as act:
         act.facts["roles"] = ", ".join(clean) or "none"
@@ -100,7 +100,7 @@ def prove(workspace: Workspace, name: str, password: str) -> Workspace:
     """The workspace acting as this person, whose password this is. Raises NotAllowedError, without saying what was wrong."""
     if not workspace.store.accounts.check_password(name, password) or name not in {person.name for person in workspace.people()}:
         raise NotAllowedError(
-            "The name or the password is wrong, or the name is locked for 15 minutes after five wrong passwords", next="wait and try again, or ask an admin for a new token"
+            "The name or the password is wrong, or the name is locked for 15 minutes after five wrong passwords", next="wait and try again, or ask an admin for a welcome link"
         )
     return workspace.as_person(name)
 
@@ -230,7 +230,8 @@ def _secured(workspace: Workspace, person: Person, what: str) -> None:
         act.facts["what"] = what
 
 
-def _check_name(name: str, known: Sequence[str]) -> None:
+def _check_name(name: str, known: Sequence[str], held: Sequence[str]) -> None:
+    """Raise UsageError where it cannot be a name; roles that there are not are told with it."""
     problems = []
     if not name or len(name) > LONGEST_NAME or name != name.strip():
         problems.append(f"it has {len(name)} characters; 1 to {LONGEST_NAME}, without spaces at either end")
@@ -240,6 +241,7 @@ def _check_name(name: str, known: Sequence[str]) -> None:
     if same:
         problems.append(f"it reads like {', '.join(same)}, who is here already")
     if problems:
+        problems += [f"no role is named {role}; choose from: {', '.join(ROLES)}" for role in held if role not in ROLES]
         raise UsageError(f"{name!r} cannot be a name", problems=problems, next="whytune user add NAME --role ROLE")
 
 

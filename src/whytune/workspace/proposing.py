@@ -39,7 +39,7 @@ def propose(project: Project, kind: ProposalKind, rows: Iterable[Mapping[str, An
     A row is a mapping with `input`, `target` and, where known, `group`, `tags`, `evidence`, `spans`, `note`,
     `origin_id`, `provenance`. Raises DataError with every row that cannot be one, RefusedError where none is left.
     """
-    taken, left = _sifted(project, kind, _linked(project, _checked(rows)))
+    taken, left = _sifted(project, kind, _linked(project, _checked((f"row {number}", row) for number, row in enumerate(rows, start=1))))
     if not taken:
         told = [f"{count:,} rows: {REASONS[reason]}" for reason, count in sorted(left.items())]
         raise RefusedError("None of these rows can be proposed", problems=told, next="bring other rows; the test set is never trained on")
@@ -192,7 +192,7 @@ def read_rows(file: Path) -> list[ProposedRow]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} cannot be read: {error}", next="give a JSON lines file with input and target") from error
     problems: list[str] = []
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[str, Mapping[str, Any]]] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -202,34 +202,32 @@ def read_rows(file: Path) -> list[ProposedRow]:
             problems.append(f"line {number}: {error}")
             continue
         if isinstance(value, dict):
-            rows.append(value)
+            rows.append((f"line {number}", value))
         else:
             problems.append(f"line {number}: not an object")
-    if problems:
-        raise DataError("Some lines are not rows", where=str(file), problems=problems[:MOST_TOLD], next="one JSON object a line, with input and target")
-    return _checked(rows)
+    return _checked(rows, problems, str(file))
 
 
-def _checked(rows: Iterable[Mapping[str, Any]]) -> list[ProposedRow]:
-    """The rows as records, with every mistake told at once."""
+def _checked(rows: Iterable[tuple[str, Mapping[str, Any]]], slips: Sequence[str] = (), where: str = "") -> list[ProposedRow]:
+    """The rows, each with the place where it stands, as records; every mistake is told at once, with those found before."""
     made: list[ProposedRow] = []
-    problems: list[str] = []
-    for number, row in enumerate(rows, start=1):
+    problems = list(slips)
+    for place, row in rows:
         plain = {name: value for name, value in row.items() if value is not None}
         if isinstance(plain.get("tags"), Mapping):
             plain["tags"] = sorted(plain["tags"].items())
         try:
             one = ProposedRow.model_validate(plain)
         except ValidationError as error:
-            problems += [f"row {number}: {'.'.join(map(str, slip['loc']))}: {slip['msg']}" for slip in error.errors()]
+            problems += [f"{place}: {'.'.join(map(str, slip['loc']))}: {slip['msg']}" for slip in error.errors()]
             continue
         lacking = [name for name in ("input", "target") if not getattr(one, name).strip()]
-        problems += [f"row {number}: {name} is empty" for name in lacking]
+        problems += [f"{place}: {name} is empty" for name in lacking]
         if not lacking:
             made.append(one)
     if problems:
         more = [f"and {len(problems) - MOST_TOLD:,} more"] if len(problems) > MOST_TOLD else []
-        raise DataError("Some rows cannot be proposed", problems=[*problems[:MOST_TOLD], *more], next="each row needs input and target as text; see docs/how-to/create-rows.md")
+        raise DataError("Some rows cannot be proposed", where=where, problems=[*problems[:MOST_TOLD], *more], next="one JSON object a row, with input and target as text; see docs/how-to/create-rows.md")
     return made
 
 

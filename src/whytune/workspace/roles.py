@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whytune.errors import NotAllowedError, NotFoundError
+from whytune.errors import NotAllowedError, UsageError
 from whytune.records.ledger import ROLES, Person
 
 SCIENCE = ("data_scientist", "architect")
@@ -82,7 +82,7 @@ def current(people: list[Person], name: str) -> Person:
 
 
 def check_roles(roles: tuple[str, ...]) -> None:
-    """Raise NotFoundError for a role that does not exist."""
+    """Raise UsageError for a role that does not exist."""
     unknown = [role for role in roles if role not in ROLES]
     if unknown:
-        raise NotFoundError(f"No role is named {', '.join(unknown)}", next=f"choose from: {', '.join(ROLES)}")
+        raise UsageError(f"No role is named {', '.join(unknown)}", next=f"choose from: {', '.join(ROLES)}")

@@ -48,6 +48,7 @@ def read(text: str, where: str = "") -> TeamTable:
         found = TeamTable.model_validate(content)
     except ValidationError as error:
         problems += [f"{'.'.join(map(str, slip['loc']))}: {slip['msg']}" for slip in error.errors()]
+        problems += _mistakes(_without(content, {slip["loc"] for slip in error.errors()}))
         raise UsageError("The table of teams cannot be used", where=where, problems=problems, next=NEXT) from error
     problems += _mistakes(found)
     if problems:
@@ -71,6 +72,19 @@ def write(table: TeamTable) -> str:
 def functions(table: TeamTable) -> dict[str, TeamFunction]:
     """Every function by its whole name."""
     return {f"{branch.name}/{function.name}": function for branch in table.branches for function in branch.functions}
+
+
+def _without(content: dict[str, Any], slips: set[tuple[int | str, ...]]) -> TeamTable:
+    """What is left of a table without its parts that cannot be read: the other mistakes are to be told too."""
+    broken = {loc[:2] for loc in slips}
+    kept: dict[str, Any] = {"head": "somebody"} | {name: value for name, value in content.items() if (name,) not in slips}
+    for part in ("branches", "duties"):
+        listed = kept.get(part, [])
+        kept[part] = [one for at, one in enumerate(listed) if (part, at) not in broken] if isinstance(listed, list) else []
+    try:
+        return TeamTable.model_validate(kept)
+    except ValidationError:
+        return TeamTable.model_validate({"head": "somebody", "branches": [], "duties": []})
 
 
 def _mistakes(table: TeamTable) -> list[str]:
