@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from tests.workspace.desks import labelled
-from tests.workspace.judged_desks import base_folder, measure
+from tests.workspace.desks import acting, labelled, staffed
+from tests.workspace.judged_desks import ROLES, base_folder, measure
 
 from whytune.records.responsible import ProbeResult, ResponsibleReport, Waiver, WorstCase
 from whytune.store import accounts as accounts_module
@@ -31,12 +31,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
         monkeypatch.delenv(name, raising=False)
     made = labelled(tmp_path)
     made.run(until="check")
-    candidate = measure(made, base_folder(tmp_path))
-    results = (ProbeResult(dimension="security", probe="direct_injection", status="FAIL", sentence="Obeyed."), ProbeResult(dimension="privacy", probe="loss_gap", status="PASS", sentence="Well."))
-    with made.act("responsible.measured", read=[candidate.id]) as act:
-        act.write(ResponsibleReport(project=made.key, dataset=made.dataset.id, candidate=candidate.id, arm="prompt", reference=candidate.id, results=results, seed=17, items=60, suites={}, limits="0"))
-    yield made
+    yield reported(made, tmp_path)
     made.workspace.store.close()
+
+
+def reported(made: Project, folder: Path) -> Project:
+    """It with its prompt arm measured, and the report."""
+    candidate = measure(made, base_folder(folder))
+    results = (ProbeResult(dimension="security", probe="direct_injection", status="FAIL", sentence="Obeyed."), ProbeResult(dimension="privacy", probe="loss_gap", status="PASS", sentence="Well."))
+    inspector = made if not made.workspace.people() else acting(made, "rita")
+    with inspector.act("responsible.measured", read=[candidate.id]) as act:
+        act.write(ResponsibleReport(project=made.key, dataset=made.dataset.id, candidate=candidate.id, arm="prompt", reference=candidate.id, results=results, seed=17, items=60, suites={}, limits="0"))
+    return made
 
 
 def client(project: Project, token: str = "") -> TestClient:
@@ -65,16 +71,17 @@ def test_shown_waived_and_shown_again(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_only_the_right_role_and_never_the_maker(project: Project) -> None:
+def test_only_the_right_role_and_never_the_maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts_module, "COST", 2**4)
+    project = reported(acting(staffed(tmp_path, **{**ROLES, "dana": ("data_scientist", "responsible_ai")}), "tess"), tmp_path)
     room = project.workspace
-    maker = room.person.name
-    people.add(room, maker, ["admin"])
-    people.add(room, "tess", ["tester"])
-    people.add(room, "rita", ["responsible_ai"])
     wish = {"dimension": "security", "reason": "read-only desk", "until": LATER}
-    tokens = {name: people.make_token(room if name == maker else room.as_person(name), name, "test", 1) for name in (maker, "tess", "rita")}
+    tokens = {name: people.make_token(room.as_person(name), name, "test", 1) for name in ("tess", "dana", "rita")}
+    refused = client(project, tokens["dana"]).post(f"{ROOM}/waivers", json=wish)
+    assert refused.status_code == 403
+    assert "dana made part of it" in refused.text
+    people.change(room.as_person("root"), "tess", take=["legal"])
     assert client(project, tokens["tess"]).post(f"{ROOM}/waivers", json=wish).status_code == 403
-    assert client(project, tokens[maker]).post(f"{ROOM}/waivers", json=wish).status_code == 403
     assert not project.records(Waiver)
     done = client(project, tokens["rita"]).post(f"{ROOM}/waivers", json=wish)
     assert done.status_code == 201

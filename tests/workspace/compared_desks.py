@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.cli.living import change
-from tests.workspace.desks import acting, labelled, people
+from tests.workspace.desks import acting, staffed
 from tests.workspace.desks import desk as handbook_desk
 from tests.workspace.judged_desks import ROLES, Right, base_folder, policy, well
 
@@ -31,9 +31,7 @@ def often(number: int, row: Example) -> bool:
 
 def desk(folder: Path) -> Project:
     """Tickets, the prompt alone and with examples, people and a policy; nothing signed."""
-    project = labelled(folder)
-    people(project, **ROLES)
-    project = acting(project, "root")
+    project = acting(staffed(folder, **ROLES), "root")
     measure(project, folder, {"prompt": often, "few_shot": well})
     policy(project)
     return project

@@ -6,7 +6,7 @@ import atexit
 import functools
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.cli.living import WORDS, handbook, tickets
@@ -15,6 +15,8 @@ from whytune.workspace import setup
 from whytune.workspace.project import Project
 from whytune.workspace.workspace import Workspace
 
+Staff = tuple[tuple[str, tuple[str, ...]], ...]
+"""Everybody with their roles."""
 NOT_ASKED = ("Nyon", "Olten", "Payerne", "Rolle", "Sion", "Thun", "Uster", "Vevey")
 """Places of the handbook that no question of the dataset is about."""
 
@@ -29,17 +31,22 @@ def labelled(folder: Path) -> Project:
     return _copied("labelled", folder)
 
 
-def _copied(kind: str, folder: Path) -> Project:
+def staffed(folder: Path, **roles: Sequence[str]) -> Project:
+    """The same in a workspace that had people before it had data: root is its admin, the first data creator made the rows."""
+    return _copied("staffed", folder, tuple((name, tuple(held)) for name, held in roles.items()))
+
+
+def _copied(kind: str, folder: Path, staff: Staff = ()) -> Project:
     """A project of its own, from one that is made once a process."""
-    shutil.copytree(_first(kind), folder, dirs_exist_ok=True)
+    shutil.copytree(_first(kind, staff), folder, dirs_exist_ok=True)
     return Workspace.open(folder).project("desk")
 
 
 @functools.cache
-def _first(kind: str) -> Path:
+def _first(kind: str, staff: Staff) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="whytune-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    made = _desk(folder) if kind == "desk" else _labelled(folder)
+    made = _desk(folder) if kind == "desk" else _labelled(folder, dict(staff))
     made.workspace.store.close()
     return folder
 
@@ -52,11 +59,11 @@ def _desk(folder: Path) -> Project:
     return _project(folder, "qna", questions, evidence="source", documents=[str(documents)])
 
 
-def _labelled(folder: Path) -> Project:
-    return _project(folder, "categorization", tickets(folder / "rows.csv"), evidence="", documents=[])
+def _labelled(folder: Path, staff: Mapping[str, Sequence[str]]) -> Project:
+    return _project(folder, "categorization", tickets(folder / "rows.csv"), evidence="", documents=[], staff=staff)
 
 
-def _project(folder: Path, task: str, source: Path, *, evidence: str, documents: Sequence[str]) -> Project:
+def _project(folder: Path, task: str, source: Path, *, evidence: str, documents: Sequence[str], staff: Mapping[str, Sequence[str]] | None = None) -> Project:
     data = {"from": [str(source)], "input": "", "target": "", "group": "", "evidence": evidence, "labels_file": "", "mapping_file": "", "format": "", "encoding": ""}
     draft = setup.draft(
         {
@@ -66,6 +73,11 @@ def _project(folder: Path, task: str, source: Path, *, evidence: str, documents:
         folder / "desk",
     )  # fmt: skip
     project = setup.create(draft)
+    if staff:
+        people(project, **staff)
+        owner, creator = (acting(project, next(name for name, held in staff.items() if role in held)) for role in ("business_owner", "data_creator"))
+        owner.once(owner.file.usecase, "usecase.fixed", beside=[owner.file.acceptance])
+        project = creator
     project.run(until="data")
     return project
 

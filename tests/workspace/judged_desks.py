@@ -1,6 +1,6 @@
 """Projects that are measured to the end without loading a model: answers are put into the store, the rest is the real path.
 
-People: root (admin, and author of what was done alone before), carl (data creator), dana (data scientist), tess (tester),
+People: root (admin, there before anything was made), carl (data creator, made the rows), dana (data scientist), tess (tester),
 bea (business owner), rita (responsible AI), olga (operator).
 """
 
@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.workspace.desks import acting, labelled, people
+from tests.workspace.desks import acting, labelled, staffed
 
 from whytune.answering.backends.folder import folder_digest
 from whytune.jobs.progress import Silent
@@ -100,10 +100,8 @@ def policy(project: Project, **changes: str) -> None:
 
 
 def desk(folder: Path, right: Right = well) -> Project:
-    """A measured project with people and a policy, nothing signed. root, alone until then, made the data."""
-    project = labelled(folder)
-    people(project, **ROLES)
-    project = acting(project, "root")
+    """A measured project with people and a policy, nothing signed."""
+    project = acting(staffed(folder, **ROLES), "root")
     measure(project, base_folder(folder), right)
     policy(project)
     return project

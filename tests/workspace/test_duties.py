@@ -13,7 +13,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from whytune.errors import NotAllowedError, NotFoundError
+from whytune.errors import NotAllowedError, NotFoundError, UsageError
 from whytune.records.candidate import Candidate, Prompt, Retrieval
 from whytune.records.ledger import Event, Person
 from whytune.settings import Settings
@@ -30,6 +30,7 @@ PROJECT: Any = SimpleNamespace(name="support")
 class Signed:
     person: str
     role: str
+    id: str = ""
 
 
 def rid(kind: str, number: int) -> str:
@@ -45,6 +46,8 @@ class World:
     names: dict[str, frozenset[str]] = field(default_factory=dict)
     held: dict[str, set[str]] = field(default_factory=dict)
     given_by: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    gave: list[tuple[int, str, str, str]] = field(default_factory=list)
+    """(event number, giver, person, role, or "" for a way to sign in)."""
     signatures: dict[str, list[tuple[int, Signed]]] = field(default_factory=dict)
 
     def write(self, act: str, by: str, wrote: Sequence[str] = (), read: Sequence[str] = (), **facts: str) -> int:
@@ -58,7 +61,23 @@ class World:
         number = self.write("person.changed", by, [person.id])
         for role in roles - self.held.get(name, set()):
             self.given_by[name, role] = (number, by)
+            self.gave.append((number, by, name, role))
         self.held[name] = set(roles)
+
+    def secure(self, by: str, name: str) -> None:
+        number = self.write("person.secured", by, read=[next(id for id, person in self.persons.items() if person.name == name)], what="token made")
+        if by != name:
+            self.gave.append((number, by, name, ""))
+
+    def hands(self, name: str, role: str, opened: int, before: int = 0) -> set[str]:
+        """Everybody who could have made this signature, found the slow way: who gave the role or a way in since it was open, and who gave to them before."""
+        now = [gift for gift in self.gave if gift[2] == name and (not before or gift[0] < before)]
+        counted = [gift for gift in now if gift[3] == ""] + [gift for gift in now if gift[3] == role][-1:]
+        found = set()
+        for number, by, _, _ in counted:
+            if number > opened:
+                found |= {by} | self.hands(by, "admin", opened, number)
+        return found
 
     def named_in(self, ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
         return {id: self.names[id] for id in ids if id in self.names}
@@ -84,7 +103,7 @@ def steps_of(chance: Random, count: int) -> Iterator[tuple[str, str, Any, Any]]:
         what = chance.choices(("role", "make", "sign", "secure"), (2, 2, 9, 1))[0]
         who = chance.choice(NAMES)
         if what == "role":
-            yield what, who, chance.choice(NAMES), {role for role in ROLES if chance.random() < 0.7}
+            yield what, who, chance.choice(NAMES), {role for role in (*ROLES, "admin") if chance.random() < 0.7}
         elif what == "make":
             yield what, who, chance.choice(("adapter.trained", "rows.accepted", "trial.measured")), chance.randrange(6)
         elif what == "secure":
@@ -112,14 +131,17 @@ def test_whatever_people_do_no_signature_is_wrong(seed: int) -> None:
             world.write(one, who, [made], [items[-1]] if items and other % 3 == 0 else [])
             items.append(made)
         elif what == "secure":
-            target = next((id for id, person in reversed(world.persons.items()) if person.name == one), None)
-            if target:
-                world.write("person.secured", who, read=[target], what="token made")
+            world.secure(who, one)
         elif items:
             item = items[-1 - other % min(2, len(items))]
             given = world.signatures.setdefault(item, [])
             if not OpenItem.of(world.book, [item]).reasons(who, one, [signed for _, signed in given]):
                 begun = next(e.number for e in world.events if item in e.wrote)
+                hands = world.hands(who, one, begun)
+                assert not hands & world.made_by(item), "an author has a hand in it"
+                for signed in (signed for _, signed in given if signed.person != who):
+                    theirs = world.hands(signed.person, signed.role, begun)
+                    assert not (hands | {who}) & (theirs | {signed.person}), "two signatures of one hand"
                 assert not [s for _, s in given if s.person != who and world.given_by[s.person, s.role] > (begun, who) and world.given_by[s.person, s.role][1] == who]
                 given.append((world.write("approval.signed", who), Signed(who, one)))
                 number, by = world.given_by[who, one]
@@ -226,9 +248,41 @@ def test_who_hands_out_a_role_or_a_token_cannot_use_it_on_what_is_open(tmp_path:
     assert duties.who_may(room, PROJECT, "legal", [item.id], [Signed("root", "tester")]) == []
 
 
+def test_an_author_brings_in_no_signer_not_even_through_somebody_else(tmp_path: Path) -> None:
+    room = open_room(tmp_path)
+    people.change(room, "dan", give=["admin"])
+    item = tried(room, "dev.measured", "dan")
+    people.add(room.as_person("dan"), "puppet", ["tester"])
+    people.add(room.as_person("dan"), "helper", ["admin"])
+    people.add(room.as_person("helper"), "second", ["tester"])
+    people.add(room, "fair", ["tester"])
+    assert duties.who_may(room, PROJECT, "tester", [item.id]) == ["fair", "tess"]
+    with pytest.raises(NotAllowedError) as caught:
+        duties.check_signature(room, PROJECT, room.as_person("second").person, "tester", [item.id])
+    assert caught.value.problems == ("dan, who made it, made helper admin while it was open",)
+    later = tried(room, "dev.measured", "dan", "another")
+    assert duties.who_may(room, PROJECT, "tester", [later.id]) == ["fair", "puppet", "second", "tess"], "what is made from then on they may sign"
+
+
+def test_one_admin_brings_in_one_signer_while_it_is_open(tmp_path: Path) -> None:
+    room = open_room(tmp_path)
+    people.add(room, "cora", ["admin"])
+    item = tried(room, "dev.measured", "dan")
+    people.add(room, "new", ["tester"])
+    people.make_token(room, "bo")
+    assert duties.who_may(room, PROJECT, "tester", [item.id]) == ["new", "tess"]
+    assert duties.who_may(room, PROJECT, "business_owner", [item.id], [Signed("new", "tester")]) == []
+    assert duties.who_may(room, PROJECT, "business_owner", [item.id], [Signed("tess", "tester")]) == ["bo"]
+    with pytest.raises(NotAllowedError) as caught:
+        duties.check_signature(room, PROJECT, room.as_person("bo").person, "business_owner", [item.id], [Signed("new", "tester")])
+    assert caught.value.problems == ("ada gave bo a way to sign in while it was open, and had a hand in the signature of new (tester), who signed it, too",)
+    people.add(room.as_person("cora"), "other", ["business_owner"])
+    assert duties.who_may(room, PROJECT, "business_owner", [item.id], [Signed("new", "tester")]) == ["other"]
+
+
 def test_nothing_is_signed_that_the_ledger_does_not_know(tmp_path: Path) -> None:
     room = open_room(tmp_path)
     with pytest.raises(NotFoundError, match="knows nothing of"):
         duties.check_signature(room, PROJECT, room.person, "tester", ["candidate:" + "7" * 64])
-    with pytest.raises(NotFoundError, match="No role is named boss"):
+    with pytest.raises(UsageError, match="No role is named boss"):
         duties.who_may(room, PROJECT, "boss", ["candidate:" + "7" * 64])

@@ -227,21 +227,24 @@ def _fitting(case: Plea) -> list[Approval]:
 
 
 def _barred(project: Project, case: Plea) -> dict[str, str]:
-    """Signatures that the duties do not let count as things are now: roles change after a signature too."""
-    found: dict[str, str] = {}
+    """Signatures and waivers that the duties do not let count as things are now: roles change after a signature too."""
     last = {(given.role, given.person): given for given in _fitting(case) if given.says == "approve"}
-    if not last:
-        return found
+    waived = [waiver for waiver in case.waivers if waiver.candidate == case.candidate.id and case.today <= waiver.until]
+    if not last and not waived:
+        return {}
     people = {person.name: person for person in project.workspace.people()}
     item = duties.item_of(project.workspace, subject_of(case))
-    for given in last.values():
+    found: dict[str, str] = {}
+    asked: list[Approval | Waiver] = [*last.values(), *waived]
+    for given in asked:
         person = people.get(given.person) if people else roles.solo(given.person)
         if person is None:
-            found[given.id] = "they are no longer a person of this workspace"
+            found[given.id] = f"{given.person} is no longer a person of this workspace"
             continue
-        others = [other for other in last.values() if other.id != given.id and other.number < given.number]
+        others = [other for other in last.values() if other.id != given.id and other.number < given.number] if isinstance(given, Approval) else []
         try:
-            duties.check_on(item, project, person, given.role, others, policy_solo=case.policy.solo)
+            # Whether the policy lets a waiver be given alone is asked by the gate, of the waiver itself.
+            duties.check_on(item.signed_with(given.id), project, person, given.role, others, policy_solo=case.policy.solo or isinstance(given, Waiver))
         except NotAllowedError as error:
             found[given.id] = "; ".join(error.problems) or error.what
     return found

@@ -2,7 +2,9 @@
 
 It is read from the ledger and the records alone, and decides for every door. Nobody is exempt, the administrator
 included: who made a row, a run or a candidate does not sign for it; nobody gives two of the required signatures; a
-role somebody gave themself does not count, and who hands out a role cannot use it on items that were open then. Example:
+role somebody gave themself does not count, and who hands out a role cannot use it on items that were open then. Who
+gave a signer the role or a way to sign in while the item was open has a hand in that signature: an author's hand
+spoils it, and two signatures with the same hand in them are one. Example:
 
     check_signature(workspace, project, workspace.person, "tester", [candidate.id, dataset.id], signed, policy_solo=False)
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
 from weakref import WeakKeyDictionary, proxy
@@ -40,6 +42,8 @@ class SignatureGiven(Protocol):
     """Anything that says who signed in which role: an approval."""
 
     @property
+    def id(self) -> str: ...
+    @property
     def person(self) -> str: ...
     @property
     def role(self) -> str: ...
@@ -58,6 +62,14 @@ class Grant:
     number: int
     by: str
     founding: bool
+
+
+@dataclass(frozen=True)
+class Lent:
+    """Somebody was given a way to sign in. number: of the event."""
+
+    number: int
+    by: str
 
 
 @dataclass(frozen=True)
@@ -107,15 +119,14 @@ class Book:
                 held[person.name] = set(person.roles)
         return found
 
-    def lent(self) -> list[tuple[int, str, str]]:
-        """(event number, giver, person) each time somebody gave another person a password or a token."""
-        return [
-            (event.number, event.person, person.name)
-            for event in self.events
-            if event.act == "person.secured" and event.facts.get("what") in GIVES_ACCESS
-            for person in (self.persons[id] for id in event.read if id in self.persons)
-            if person.name != event.person
-        ]
+    def lent(self) -> dict[str, list[Lent]]:
+        """Person to every time somebody else gave them a password, a token or a welcome link, oldest first."""
+        found: dict[str, list[Lent]] = {}
+        for event in self.events:
+            if event.act == "person.secured" and event.facts.get("what") in GIVES_ACCESS:
+                for name in {self.persons[id].name for id in event.read if id in self.persons} - {event.person}:
+                    found.setdefault(name, []).append(Lent(event.number, event.person))
+        return found
 
     def people(self) -> dict[str, Person]:
         """Everybody as the ledger last recorded them."""
@@ -151,7 +162,7 @@ class OpenItem:
     opened: int
     grants: Mapping[tuple[str, str], list[Grant]]
     people: Mapping[str, Person]
-    lent: Sequence[tuple[int, str, str]] = ()
+    lent: Mapping[str, list[Lent]]
 
     @classmethod
     def of(cls, book: Book, subject: Sequence[str]) -> OpenItem:
@@ -172,7 +183,7 @@ class OpenItem:
         if role not in person.roles:
             found.append(f"{name} is not {role} (holds {', '.join(person.roles) or 'no role'})")
         else:
-            found += self._badly_granted(name, role, signed)
+            found += self._badly_granted(name, role)
         if name in self.authors:
             found.append(f"{name} made part of it ({', '.join(sorted(self.authors[name]))})")
         others = sorted({each.role for each in signed if each.person == name and each.role != role})
@@ -181,39 +192,69 @@ class OpenItem:
         handed = sorted({who for (who, what), grants in self.grants.items() if what == role and who != name for g in grants if g.by == name and g.number > self.opened})
         if handed:
             found.append(f"{name} made {', '.join(handed)} {role} while it was open, and so may not use that role on it")
-        spoilt = sorted({f"{each.person} ({each.role})" for each in signed if each.person != name and (last := self._last(each.person, each.role)) and last.number > self.opened and last.by == name})
-        if spoilt:
-            found.append(f"{name} handed out, while it was open, the role in which {', '.join(spoilt)} signed")
-        return found + self._could_be_another(name, signed)
+        return found + self._by_whose_hand(name, role, signed)
 
     def who_may(self, role: str, signed: Sequence[SignatureGiven] = ()) -> list[str]:
         """Names of those who may sign it in this role, given who has signed already; sorted."""
         return sorted(name for name in self.people if not self.reasons(name, role, signed))
 
-    def _could_be_another(self, name: str, signed: Sequence[SignatureGiven]) -> list[str]:
-        """Whoever hands somebody a password or token can sign as them: refused where that makes two signatures of one, or an author's."""
-        signers = {each.person for each in signed}
-        givers = {by for number, by, whose in self.lent if number > self.opened and whose == name and (by in signers or by in self.authors)}
-        given = {whose for number, by, whose in self.lent if number > self.opened and by == name and whose in signers}
-        found = [f"{by}, who made or signed it, gave {name} a way to sign in while it was open" for by in sorted(givers)]
-        return found + [f"{name} gave {whose}, who signed it, a way to sign in while it was open" for whose in sorted(given)]
+    def signed_with(self, approval: str) -> OpenItem:
+        """The item as it was for this signature: a way to sign in that was given after it has no part in it."""
+        number = self.signed_at(approval)
+        return replace(self, lent={name: [each for each in lent if each.number < number] for name, lent in self.lent.items()}) if number else self
 
-    def _last(self, name: str, role: str) -> Grant | None:
-        grants = self.grants.get((name, role))
-        return grants[-1] if grants else None
+    def signed_at(self, approval: str) -> int:
+        """Number of the event that wrote this signature; 0 where there is none."""
+        return next((event.number for event in reversed(self.book.events) if approval in event.wrote), 0)
 
-    def _badly_granted(self, name: str, role: str, signed: Sequence[SignatureGiven]) -> list[str]:
+    def hands(self, name: str, role: str) -> dict[str, str]:
+        """Who, while it was open, gave this person the role or a way to sign in, or gave that to somebody who gave it; and what they gave."""
+        found: dict[str, str] = {}
+        waiting = [(name, role, 0)]
+        asked = set(waiting)
+        while waiting:
+            who, what, before = waiting.pop()
+            grant = self._last(who, what, before)
+            given = [(grant.by, grant.number, f"made {who} {what}")] if grant else []
+            given += [(each.by, each.number, f"gave {who} a way to sign in") for each in self.lent.get(who, ())]
+            for giver, number, gift in given:
+                if number <= self.opened or (before and number >= before):
+                    continue
+                if giver != name:
+                    found.setdefault(giver, gift)
+                # Whoever made the giver an admin before that could have given it through them.
+                further = (giver, "admin", number)
+                if further not in asked:
+                    asked.add(further)
+                    waiting.append(further)
+        return found
+
+    def _by_whose_hand(self, name: str, role: str, signed: Sequence[SignatureGiven]) -> list[str]:
+        """A signature in which an author, or a person with another signature, had a hand is not one of its own."""
+        hands = self.hands(name, role)
+        signers = {each.person for each in signed} - {name}
+        found = [f"{giver}, who {'made' if giver in self.authors else 'signed'} it, {hands[giver]} while it was open" for giver in sorted(hands) if giver in self.authors or giver in signers]
+        for other in signed:
+            if other.person == name:
+                continue
+            theirs = self.signed_with(other.id).hands(other.person, other.role)
+            who = f"{other.person} ({other.role}), who signed it"
+            if name in theirs:
+                found.append(f"{name} {theirs[name]} while it was open, and so had a hand in the signature of {who}")
+            found += [f"{giver} {hands[giver]} while it was open, and had a hand in the signature of {who}, too" for giver in sorted(hands.keys() & theirs.keys() - signers - self.authors.keys())]
+        return found
+
+    def _last(self, name: str, role: str, before: int = 0) -> Grant | None:
+        """The grant that holds, or held before this event."""
+        return next((grant for grant in reversed(self.grants.get((name, role), ())) if not before or grant.number < before), None)
+
+    def _badly_granted(self, name: str, role: str) -> list[str]:
         grant = self._last(name, role)
         if grant is None:
             return [f"no event of the ledger gives {name} the role {role}"]
-        late = grant.number > self.opened
         if grant.founding:
-            return [f"{name} became {role} when the workspace got its first person, after it was opened"] if late else []
-        if grant.by == name:
-            return [f"{name} gave themself the role {role}"]
-        if late and grant.by in {each.person for each in signed}:
-            return [f"{grant.by}, who signed it, made {name} {role} while it was open"]
-        return []
+            return [f"{name} became {role} when the workspace got its first person, after it was opened"] if grant.number > self.opened else []
+        return [f"{name} gave themself the role {role}"] if grant.by == name else []
 
 
 def book_of(workspace: Workspace) -> Book:
@@ -296,7 +337,7 @@ def _book(store: Store) -> Book:
 def _ask(may: Sequence[str], role: str) -> str:
     if may:
         return f"ask {' or '.join(may)}, who may as {role}: the same command, run by them"
-    return f"nobody may as things stand: whytune user add NAME --role {role}, by an admin who does not sign here"
+    return f"nobody may as things stand: whytune user add NAME --role {role}, by an admin who neither made part of it nor signs; each such admin can bring in one signer"
 
 
 def _written(event: Event) -> set[str]:
