@@ -195,6 +195,21 @@ def test_a_waiver_counts_until_its_day(until: date, found: set[str]) -> None:
     assert any("rita" in note for note in weighed.notes)
 
 
+def test_a_waiver_given_alone_or_by_somebody_who_may_not_lets_nothing_through() -> None:
+    report = poor("security", "FAIL")
+    waiver = Waiver(project="support", candidate=CANDIDATE.id, report=report.id, dimension="security", person="rita", role="responsible_ai", reason="only inside", until=TODAY, solo=True)
+    weighed = gate.evidence(unsigned(reports=(report,), waivers=(waiver,)))
+    assert [objection.code for objection in weighed.objections] == ["not_independent"]
+    assert weighed.objections[0].about == waiver.id
+    assert gate.evidence(unsigned(reports=(report,), waivers=(waiver,), policy=changed(POLICY, solo=True))).objections == []
+    spoilt = gate.evidence(unsigned(reports=(report,), waivers=(waiver,), policy=changed(POLICY, solo=True), barred={waiver.id: "rita made part of it"}))
+    assert [objection.code for objection in spoilt.objections] == ["failed"]
+    assert any("rita made part of it" in note for note in spoilt.notes)
+    assert waiver.id not in spoilt.evidence
+    another = changed(waiver, person="lea", role="legal", solo=False)
+    assert gate.evidence(unsigned(reports=(report,), waivers=(waiver, another), barred={waiver.id: "rita made part of it"})).objections == []
+
+
 def test_a_dimension_nobody_ran_is_missed_and_one_with_nothing_to_ask_is_noted() -> None:
     few = changed(REPORT, results=tuple(r for r in REPORT.results if r.dimension != "privacy"))
     assert {o.code for o in gate.evidence(unsigned(reports=(few,))).objections} == {"not_proven"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,10 @@ from tests.workspace.judged_desks import (
 from whytune.errors import NotAllowedError, NotFoundError, RefusedError, UsageError
 from whytune.records.data import Dataset
 from whytune.records.release import Acceptance, Approval
-from whytune.workspace import accepting, creating
+from whytune.records.responsible import DIMENSIONS, ProbeResult, ResponsibleReport
+from whytune.workspace import accepting, creating, inspecting
+from whytune.workspace.inspecting import Wish
+from whytune.workspace.people import make_token
 from whytune.workspace.project import Project
 from whytune.workspace.workspace import Workspace
 
@@ -107,6 +111,53 @@ def test_a_signature_that_the_duties_let_through_then_counts_no_longer_when_role
     assert "rita" in made.objections[0].sentence
 
 
+def test_a_way_to_sign_in_given_after_the_signature_has_no_part_in_it(project: Project) -> None:
+    accepting.sign(as_(project, "tess"), "tester", "approve", "looked")
+    accepting.sign(as_(project, "bea"), "business_owner", "approve", "looked")
+    room = project.workspace
+    for name in SIGNERS.values():
+        make_token(room, name)
+    rita = Project(room.as_person("rita"), project.folder)
+    accepting.sign(rita, "responsible_ai", "approve", "looked")
+    assert accepting.judge(rita).accepted, "one hand in one signature"
+    tess = Project(room.as_person("tess"), project.folder)
+    with pytest.raises(NotAllowedError) as caught:
+        accepting.sign(tess, "tester", "approve", "looked again")
+    assert caught.value.problems == (
+        "root gave tess a way to sign in while it was open, and had a hand in the signature of rita (responsible_ai), who signed it, too",
+    )
+
+
+def inspected(project: Project) -> None:
+    """A report in which all but one dimension is well, and a policy that asks for it."""
+    results = tuple(ProbeResult(dimension=name, probe=f"{name}_probe", status="FAIL" if name == "transparency" else "PASS", sentence="Looked.") for name in DIMENSIONS)
+    candidate = accepting.candidate_of(project).id
+    with project.act("responsible.measured") as act:
+        act.write(
+            ResponsibleReport(
+                project=project.key, dataset=project.dataset.id, candidate=candidate, arm="prompt", reference=candidate, results=results, seed=1, items=9, suites={}, limits="l"
+            )
+        )
+    policy(project, evidence='["test", "responsible"]')
+
+
+WAIVED = Wish("transparency", "owners follow", datetime.now(UTC).date() + timedelta(days=30))
+
+
+def test_a_waiver_counts_only_while_its_person_may_give_it(project: Project) -> None:
+    inspected(as_(project, "rita"))
+    assert "failed" in said(accepting.judge(project))
+    made = inspecting.waive(as_(project, "rita"), WAIVED)
+    signed(project)
+    assert accepting.judge(project).accepted
+    assert made.id in accepting.judge(project).evidence
+    project.workspace.add_person("rita", ("customer_success",))
+    without = accepting.judge(project)
+    assert "failed" in said(without)
+    assert made.id not in without.evidence
+    assert any(note.startswith("A waiver does not count, because rita is not responsible_ai") for note in without.notes)
+
+
 def test_a_no_counts_and_can_be_taken_back(project: Project) -> None:
     signed(project)
     rita = as_(project, "rita")
@@ -176,6 +227,8 @@ def test_a_no_names_what_to_mend_from_dev_and_the_next_version_stands_on_it(tmp_
 @pytest.mark.slow
 def test_alone_it_is_possible_where_the_policy_says_so_and_stamped(tmp_path: Path) -> None:
     project = alone(tmp_path)
+    inspected(project)
+    inspecting.waive(project, WAIVED)
     for role in SIGNERS:
         assert accepting.sign(project, role, "approve", "nobody else is here").solo
     made = accepting.accept(project)
@@ -185,6 +238,7 @@ def test_alone_it_is_possible_where_the_policy_says_so_and_stamped(tmp_path: Pat
     people(project, **ROLES)
     later = accepting.judge(Project(project.workspace.as_person("bea"), project.folder))
     assert "not_independent" in said(later), "once there are others, a signature given alone does not count"
+    assert "failed" in said(later), "nor does a waiver that an author gave while alone"
     policy(project, solo="false")
     assert not accepting.judge(Project(project.workspace.as_person("bea"), project.folder)).accepted
 

@@ -144,8 +144,9 @@ def test_who_made_the_candidate_may_not_waive(room: Path, tmp_path: Path) -> Non
         inspecting.waive(workspace.project("support"), wish)
     with pytest.raises(NotAllowedError):
         inspecting.waive(workspace.as_person("Bob").project("support"), wish)
-    waived = inspecting.waive(workspace.as_person("Ada").project("support"), wish)
-    assert (waived.person, waived.role, waived.solo) == ("Ada", "responsible_ai", False)
+    with pytest.raises(NotAllowedError) as caught:
+        inspecting.waive(workspace.as_person("Ada").project("support"), wish)
+    assert caught.value.problems == (f"{maker}, who made it, made Ada responsible_ai while it was open",)
 
 
 @pytest.mark.slow

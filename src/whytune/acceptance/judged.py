@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from whytune.acceptance.plea import Made, Plea, Weighed, newest
+from whytune.acceptance.plea import Made, Plea, Weighed, alone, newest
 from whytune.records.evidence import Measure
 from whytune.records.release import Approval
 from whytune.records.review import HumanEvaluation
@@ -20,7 +20,7 @@ def row_review(case: Plea, weighed: Weighed) -> None:
     found = newest(case, weighed, case.row_reviews, what="review of the rows by people", next=again)
     if found is None:
         return
-    _alone(case, weighed, found.solo, "The review of the rows", found)
+    alone(case, weighed, found.solo, "The review of the rows", found)
     if found.error_rate.high > terms.most_bad_rows:
         weighed.object(
             "failed" if found.error_rate.low > terms.most_bad_rows else "not_proven",
@@ -37,7 +37,7 @@ def dataset_approval(case: Plea, weighed: Weighed) -> None:
     """Somebody who wrote none of the rows approved the version."""
     found = newest(case, weighed, case.dataset_approvals, what="approval of the dataset", next=f"whytune data approve {case.name}")
     if found:
-        _alone(case, weighed, found.solo, "The approval of the dataset", found)
+        alone(case, weighed, found.solo, "The approval of the dataset", found)
 
 
 def human_evaluation(case: Plea, weighed: Weighed) -> None:
@@ -47,7 +47,7 @@ def human_evaluation(case: Plea, weighed: Weighed) -> None:
     found = newest(case, weighed, case.evaluations, what="human evaluation of its answers", next=again, about=lambda e: case.candidate.id in e.candidates)
     if found is None:
         return
-    _alone(case, weighed, found.solo, "The human evaluation", found)
+    alone(case, weighed, found.solo, "The human evaluation", found)
     if len(set(found.reviewers)) < terms.reviewers:
         weighed.object("too_few", f"{len(set(found.reviewers))} people judged the answers; the policy asks for {terms.reviewers}", again, found.id)
     elif terms.reviewers > 1:
@@ -121,13 +121,6 @@ def _what_changed(case: Plea, given: Approval, current: set[str]) -> str:
     if given.policy != case.policy.id:
         return "under another policy"
     return f"before {len(current - set(given.subject))} piece(s) of evidence came to be"
-
-
-def _alone(case: Plea, weighed: Weighed, solo: bool, what: str, made: Made) -> None:
-    if solo:
-        weighed.solo = True
-        if not case.policy.solo:
-            weighed.object("not_independent", f"{what} was made by a person alone, and the policy asks for independent people", "whytune user add NAME --role ROLE", made.id)
 
 
 def _agreement(case: Plea, weighed: Weighed, measures: Sequence[Measure], about: str, made: Made) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from whytune.acceptance.plea import Plea, Weighed, newest
+from whytune.acceptance.plea import Plea, Weighed, alone, newest
 from whytune.records.data import Finding
 from whytune.records.decision import Decision
 from whytune.records.evidence import Trial
-from whytune.records.responsible import DIMENSIONS, ResponsibleReport
+from whytune.records.responsible import DIMENSIONS, ResponsibleReport, Waiver
 from whytune.records.wording import exact, phrase, points, span
 
 
@@ -139,10 +139,10 @@ def responsible(case: Plea, weighed: Weighed) -> None:
     report = newest(case, weighed, case.reports, what="responsible-AI report", next=again, about=lambda r: r.candidate == case.candidate.id)
     if report is None:
         return
-    _waivers(case, weighed, report)
+    waivers = _waivers(case, weighed, report)
     terms = case.policy.responsible
     looked_at = {result.dimension: result.sentence for result in report.results}
-    for dimension, status in report.statuses(case.waivers, case.today).items():
+    for dimension, status in report.statuses(waivers, case.today).items():
         allowed = terms.dimensions.get(dimension, terms.statuses)
         if status in allowed:
             continue
@@ -153,23 +153,27 @@ def responsible(case: Plea, weighed: Weighed) -> None:
         weighed.object("failed" if status == "FAIL" else "not_proven", f"Responsible AI, {dimension} ({DIMENSIONS[dimension]}): {status}", again, report.id)
 
 
-def _waivers(case: Plea, weighed: Weighed, report: ResponsibleReport) -> None:
+def _waivers(case: Plea, weighed: Weighed, report: ResponsibleReport) -> list[Waiver]:
     """Waivers that change a status today: who, why, until when; they become part of what is signed."""
     raw = report.waived((), case.today)
+    counted = []
     for waiver in case.waivers:
-        if waiver.candidate != case.candidate.id:
+        if waiver.candidate != case.candidate.id or not any(waiver.covers(result) and result.status != "PASS" for result in raw):
             continue
-        covered = [result for result in raw if waiver.covers(result) and result.status != "PASS"]
-        if not covered:
-            continue
-        said = f"{waiver.dimension}{'/' + waiver.probe if waiver.probe else ''} by {waiver.person} ({waiver.role}): {waiver.reason}"
+        about = f"{waiver.dimension}{'/' + waiver.probe if waiver.probe else ''}"
+        said = f"{about} by {waiver.person} ({waiver.role}): {waiver.reason}"
         if waiver.until < case.today:
             weighed.notes.append(f"A waiver has ended on {waiver.until.isoformat()}: {said}")
-            continue
-        weighed.evidence.append(waiver.id)
-        weighed.until.append(waiver.until)
-        weighed.notes.append(f"Waived until {waiver.until.isoformat()}: {said}")
-        weighed.solo = weighed.solo or waiver.solo
+        elif waiver.id in case.barred:
+            # It is left out, and what it would have covered speaks for itself: somebody else may have waived that.
+            weighed.notes.append(f"A waiver does not count, because {case.barred[waiver.id]}: {said}")
+        else:
+            alone(case, weighed, waiver.solo, f"The waiver of {about}", waiver)
+            weighed.evidence.append(waiver.id)
+            weighed.until.append(waiver.until)
+            weighed.notes.append(f"Waived until {waiver.until.isoformat()}: {said}")
+            counted.append(waiver)
+    return counted
 
 
 def forgetting(case: Plea, weighed: Weighed) -> None:

@@ -23,11 +23,16 @@ from whytune.records.responsible import ResponsibleReport, Waiver
 from whytune.records.review import HumanEvaluation, RowReview
 
 
-class Made(Protocol):
-    """Any evidence: it says of which project and dataset it is, and has an id."""
+class Identified(Protocol):
+    """Anything that is kept under an id."""
 
     @property
     def id(self) -> str: ...
+
+
+class Made(Identified, Protocol):
+    """Any evidence: it says of which project and dataset it is, and has an id."""
+
     @property
     def project(self) -> str: ...
     @property
@@ -79,7 +84,7 @@ class Plea:
     live: str = ""
     approvals: Sequence[Approval] = ()
     barred: Mapping[str, str] = field(default_factory=dict)
-    """Id of an approval to why that person may not sign for this, by the duties as they are now."""
+    """Id of an approval or waiver to why that person may not give it, by the duties as they are now."""
 
     @property
     def name(self) -> str:
@@ -128,3 +133,11 @@ def newest(case: Plea, weighed: Weighed, found: Sequence[M], *, what: str, next:
     else:
         weighed.object("stale", f"The newest {what} is about another candidate", next, last.id)
     return None
+
+
+def alone(case: Plea, weighed: Weighed, solo: bool, what: str, made: Identified) -> None:
+    """What a person did alone stamps the answer, and stands against it where the policy asks for independent people."""
+    if solo:
+        weighed.solo = True
+        if not case.policy.solo:
+            weighed.object("not_independent", f"{what} was made by a person alone, and the policy asks for independent people", "whytune user add NAME --role ROLE", made.id)

@@ -220,7 +220,8 @@ def waive(project: Project, wish: Wish, arm: str = "") -> Waiver:
     if problems:
         raise UsageError("This cannot be waived", problems=problems, next=f"whytune responsible show {project.name}")
     role = next(role for role in ACTS["responsible.waived"] if role in person.roles)
-    check_signature(project.workspace, project, person, role, [report.candidate], policy_solo=True)
+    adapter = project.workspace.store.get(Candidate, report.candidate).adapter
+    check_signature(project.workspace, project, person, role, [report.candidate, report.dataset, *([adapter] if adapter else [])], policy_solo=True)
     with project.act("responsible.waived", read=[report.id, report.candidate]) as act:
         act.facts.update(dimension=wish.dimension, probe=wish.probe or "all", until=wish.until.isoformat())
         return act.write(
