@@ -238,8 +238,8 @@ def test_a_deleted_opinion_is_seen(queues: Queues, folder: Path) -> None:
         queues.opinions(Q)
 
 
-def test_threads_take_turns_and_nobody_is_asked_too_often(queues: Queues) -> None:
-    queues.fill(Q, items(16, opinions=2))
+def test_fifty_people_take_turns_and_nobody_is_asked_too_often(queues: Queues) -> None:
+    queues.fill(Q, items(80, opinions=2))
     failures: list[BaseException] = []
 
     def review(person: str) -> None:
@@ -249,15 +249,15 @@ def test_threads_take_turns_and_nobody_is_asked_too_often(queues: Queues) -> Non
         except BaseException as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=review, args=(f"p{n:02}",)) for n in range(8)]
+    threads = [threading.Thread(target=review, args=(f"p{n:02}",)) for n in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert not failures
     opinions = queues.opinions(Q)
-    assert Counter(o.item for o in opinions) == {f"i{n:03}": 2 for n in range(16)}
-    assert len({(o.item, o.person) for o in opinions}) == 32
+    assert Counter(o.item for o in opinions) == {f"i{n:03}": 2 for n in range(80)}
+    assert len({(o.item, o.person) for o in opinions}) == 160
 
 
 REVIEWER = """
