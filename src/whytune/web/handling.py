@@ -77,7 +77,7 @@ class WebRequest:
                 problems.append(f"{key}: must be a {'list of text' if kind is list else {'str': 'text', 'int': 'whole number', 'float': 'number', 'bool': 'true or false'}.get(kind.__name__, kind.__name__)}")
             found.append(value)
         if problems:
-            raise UsageError("The request cannot be used", problems=problems, next="mend the JSON body and send it again")
+            raise UsageError("The request cannot be used", problems=problems, next=f"mend the {'form' if self.form else 'JSON body'} and send it again")
         return found
 
 
@@ -92,7 +92,7 @@ def project_named(workspace: Workspace, name: str) -> Project:
     chosen = next((folder for folder, key in keys.items() if key == name and not privacy.hides(workspace, folder)), None)
     if chosen is None:
         seen = [key for folder, key in keys.items() if not privacy.hides(workspace, folder)]
-        raise NotFoundError(f"There is no project {name!r}", where=f"there are: {', '.join(seen) or 'none yet'}", next="GET /api/v1/projects")
+        raise NotFoundError(f"There is no project {name!r}", where=f"there are: {', '.join(seen) or 'none yet'}", next="whytune projects")
     return HeldProject(workspace, chosen) if isinstance(workspace, LookingRoom) else Project(workspace, chosen)
 
 

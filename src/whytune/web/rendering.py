@@ -14,16 +14,17 @@ from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from whytune.errors import WhytuneError
-from whytune.web import curves, markdown, showing
-from whytune.web.auth import csrf_of, session_of
+from whytune.web import curves, linking, markdown, showing
+from whytune.web.auth import csrf_of, local_path, session_of
 from whytune.web.forms import SECRET
-from whytune.web.handling import WebRequest
+from whytune.web.handling import WebRequest, project_named
 from whytune.workspace.workspace import Workspace
 
 HERE = Path(__file__).parent
@@ -112,8 +113,9 @@ def cookies(request: Request) -> dict[str, str]:
 def failure(error: WhytuneError, status: int, request: Request, workspace: Workspace | None) -> HTMLResponse:
     """The page that says what went wrong, with everything that was typed, ready to be sent again."""
     typed = getattr(request.state, "typed", None)
+    onward, ways = _ways(error, request, workspace)
     told = {
-        "what": error.what, "where": error.where, "problems": list(error.problems), "next": error.next, "code": error.code, "status": status,
+        "what": error.what, "where": error.where, "problems": list(error.problems), "onward": onward, "ways": ways, "code": error.code, "status": status,
         "typed": [(name, "" if SECRET.search(name) else one) for name, value in typed.fields.items() for one in (value if isinstance(value, list) else [value])] if typed else [],
         "secrets": [name for name in typed.fields if SECRET.search(name)] if typed else [],
         "files": [file.name for file in typed.files.values()] if typed else [],
@@ -123,11 +125,30 @@ def failure(error: WhytuneError, status: int, request: Request, workspace: Works
     return HTMLResponse(environment().get_template("failure.html.j2").render(it=told, frame=frame), status)
 
 
+def _ways(error: WhytuneError, request: Request, workspace: Workspace | None) -> tuple[linking.Onward, list[tuple[str, str]]]:
+    """What to do next, and where to go from a page that could not be shown: where it is done, back, the use case or all of them."""
+    if workspace is None or getattr(request.state, "nobody", False):
+        return linking.onward(error.next), [("/sign-in", "Sign in")]
+    name = str(request.path_params.get("name", "")) if request.url.path.startswith("/projects/") else ""
+    try:
+        project = project_named(workspace, name).name if name else ""
+    except WhytuneError:  # that may be what went wrong
+        project = ""
+    onward = linking.onward(error.next, project)
+    if error.next.startswith("?") and " " not in error.next:
+        onward = linking.Onward("", "", request.url.path + error.next, "Show it")
+    came = urlsplit(request.headers.get("referer", ""))
+    back = local_path(came.path + ("?" + came.query if came.query else "")) if came.netloc == request.url.netloc else "/"
+    home = (f"/projects/{quote(project, safe='')}/map", f"Map of {project}") if project else ("/projects", "Use cases")
+    ways = {href: word for href, word in ((onward.href, onward.word), (back if back != "/" else "", "Back"), home) if href and href != request.url.path}
+    return onward, list(ways.items())
+
+
 @cache
 def environment() -> Environment:
     """The templates: autoescaping, and an unknown name is an error."""
     made = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.globals.update(static=static, curve_of_job=curves.of_job, curves_of_two=curves.of_two)
+    made.globals.update(static=static, curve_of_job=curves.of_job, curves_of_two=curves.of_two, onward=linking.onward)
     made.filters.update(showing.FILTERS, manual=markdown.html)
     return made
 
