@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CASE ?= tickets
 
-.PHONY: help setup demo test deep check docs bench clean
+.PHONY: help setup demo test mlflow deep check docs bench clean
 
 help:
 	@echo "make setup   .venv with whytune and the bundled models"
 	@echo "make demo    the main job on a bundled case (CASE=tickets, handbook or reviews)"
 	@echo "make test    the tests;  make check: the fast part, with lint and types;  make deep: the few that take minutes each"
+	@echo "make mlflow  a real MLflow server for the tests of the mirror (make deep sets it up where CI is set)"
 	@echo "make docs    write the help text and the schema into docs/"
 	@echo "make bench   speed, memory and real cases (long)"
 
@@ -39,7 +40,18 @@ demo: setup
 test: $(VENV)/.dev
 	@$(TEST) -m "not deep"
 
-deep: $(VENV)/.dev
+# A real MLflow server for one test, beside the other libraries and never among them: it must not move their versions.
+# It sees what $(VENV) has and fetches only what is lacking; whoever has no use for it never sets it up (CI does).
+$(VENV)/mlflow/.ready: $(VENV)/.dev
+	@echo "setting up a real MLflow server in $(VENV)/mlflow; some 400 MB"
+	@$(BIN)/python -m venv $(VENV)/mlflow
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(VENV)/mlflow/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth"
+	@$(VENV)/mlflow/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'mlflow>=3,<4'
+	@touch $@
+
+mlflow: $(VENV)/mlflow/.ready
+
+deep: $(VENV)/.dev $(if $(CI),$(VENV)/mlflow/.ready)
 	@$(TEST) -m deep
 
 check: $(VENV)/.dev

@@ -1,4 +1,4 @@
-"""The mirror, against servers that are ill, and against a real MLflow server where one is installed."""
+"""The mirror, against servers that are ill, and against a real MLflow server: `make mlflow` sets one up, `make deep` on CI does."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +21,7 @@ import pytest
 from tests.release.abouts import ENGINE
 
 from whytune.errors import NotAllowedError, UnavailableError, UsageError
+from whytune.records.record import digest
 from whytune.records.release import BoundBase, Manifest, Release
 from whytune.release.mlflow import Mirror
 
@@ -30,7 +33,7 @@ def release(number: int = 1) -> Release:
     manifest = Manifest(
         project="support", number=number, task="qna", purpose="answers", arm="rag", candidate="candidate:1",
         base=BoundBase(id="base:1", name="small", source="folder", digest="ab" * 32), adapter=None, index=None, prompt="prompt:1", engine=ENGINE, dataset="dataset:1",
-        rows="r", policy="policy:1", decision="decision:1", acceptance="acceptance:1", evidence=(), approvals=(), solo=True, files={}, ledger_head="event:1",
+        rows="r", policy="policy:1", decision="decision:1", acceptance="acceptance:1", evidence=(), approvals=(), solo=True, files={name: digest(content) for name, content in FILES.items()}, ledger_head="event:1",
         made="2026-11-22T14:00:00Z", by="olga",
     )  # fmt: skip
     return Release(
@@ -90,12 +93,19 @@ def test_a_server_that_is_not_there_and_an_address_that_is_none() -> None:
     assert "secret" not in repr(Mirror("http://x", token="secret"))
 
 
+def mlflow(program: str) -> str | None:
+    """A program of the virtual environment that holds MLflow, or of the path; None where there is none."""
+    beside = Path(sys.prefix) / "mlflow" / "bin" / program
+    return str(beside) if beside.is_file() else shutil.which(program) if shutil.which("mlflow") else None
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real MLflow server on a free port. WHYTUNE_TEST_MLFLOW names the command where it is not on the path."""
-    command = os.environ.get("WHYTUNE_TEST_MLFLOW") or shutil.which("mlflow")
-    if not command:
-        pytest.skip("no `mlflow` command is installed")
+    """A real MLflow server on a free port. Left out with a reason where there is none, except on CI, where that is a failure."""
+    command = mlflow("mlflow")
+    if command is None and not os.environ.get("CI"):
+        pytest.skip("no MLflow server is set up: make mlflow")
+    assert command, "CI must have an MLflow server: make mlflow"
     folder = tmp_path_factory.mktemp("mlflow")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -108,7 +118,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )  # fmt: skip
         address = f"http://127.0.0.1:{port}"
         try:
-            deadline = time.monotonic() + 180
+            deadline = time.monotonic() + 300
             while True:
                 try:
                     if httpx.get(f"{address}/health", timeout=2).is_success:
@@ -124,7 +134,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.wait(30)
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_real_registry_holds_version_figures_files_and_aliases(server: str) -> None:
     sent = Mirror(server).send(release(), FILES, METRICS, ("champion", "support/challenger"))
     assert (sent.name, sent.version, sent.new, sent.aliases) == ("support", "1", True, ("champion", "challenger"))
@@ -147,3 +157,30 @@ def test_a_real_registry_holds_version_figures_files_and_aliases(server: str) ->
     champion = httpx.get(f"{api}/registered-models/alias", params={"name": "support", "alias": "champion"}).json()
     assert champion["model_version"]["version"] == "2"
     assert json.dumps(tags).count("token") == 0
+
+
+READ = """
+import hashlib, json, sys, pathlib
+from mlflow import MlflowClient, artifacts
+client = MlflowClient(sys.argv[1])
+found = client.get_model_version_by_alias("support", "champion")
+folder = pathlib.Path(artifacts.download_artifacts(artifact_uri=found.source, tracking_uri=sys.argv[1], dst_path=sys.argv[2]))
+files = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+print(json.dumps({"version": found.version, "tags": dict(found.tags), "aliases": list(found.aliases), "files": files}))
+"""
+
+
+@pytest.mark.deep
+def test_what_mlflows_own_client_reads_back_has_the_digests_that_were_signed(server: str, tmp_path: Path) -> None:
+    made = release(7)
+    sent = Mirror(server).send(made, FILES, METRICS, ("champion",))
+    python = mlflow("python")
+    assert python
+    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONWARNINGS")}
+    done = subprocess.run([python, "-c", READ, server, str(tmp_path)], capture_output=True, text=True, check=False, env={**kept, "MLFLOW_DISABLE_TELEMETRY": "true"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    read = json.loads(done.stdout.splitlines()[-1])
+    assert (str(read["version"]), read["aliases"]) == (sent.version, ["champion"])
+    assert read["files"] == made.manifest.files
+    bound = {"base_digest": made.manifest.base.digest, "dataset": "dataset:1", "policy": "policy:1", "acceptance": "acceptance:1", "ledger_head": "event:1", "public_key": made.public_key, "signature": made.signature}
+    assert {name: read["tags"][f"whytune.{name}"] for name in bound} == bound
