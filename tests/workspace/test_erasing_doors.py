@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -18,11 +19,13 @@ from tests.workspace.test_erasing import WHO, begun, live
 
 from whytune.errors import NotFoundError
 from whytune.records.data import Document
+from whytune.records.evidence import Answer
 from whytune.records.job import Job, JobFailure, JobPoint
 from whytune.records.proposal import AcceptedRows
 from whytune.records.review import Opinion
 from whytune.records.served import Feedback
 from whytune.settings import Settings
+from whytune.store.store import Store
 from whytune.workspace import checkpoints, drafting, erasing, inside, proposing, uploads
 from whytune.workspace.creating import SplitRow
 from whytune.workspace.project import Project
@@ -238,6 +241,21 @@ def test_traffic_is_found_as_a_whole_word_whatever_the_spacing(project: Project)
         traffic.add_feedback(Feedback(id=id, response=f"r{id}", consumer="shop", conversation="c", when="2026-01-01", rating="up", consent=True, comment=comment))
     assert erasing.erase(project.workspace, "anna muster", "request 3").traffic == ("a",)
     assert traffic.feedback("b").comment
+
+
+def test_no_page_keeps_a_copy_of_a_row_that_moved_to_another(tmp_path: Path) -> None:
+    """SQLite zeroes what it deletes, but pages that are joined keep old copies: with this seed, 15 of them stayed."""
+    with Store.open(tmp_path / "pages", create=True) as store:
+        chance, answers = random.Random(9), []
+        for number in range(400):
+            text = ("max.frost " if number % 10 < 8 else "other ") * chance.randint(1, 25)
+            answers.append(Answer(candidate="candidate:1", item=f"{chance.random():.12f}", text=text, tokens_in=1, tokens_computed=1, tokens_out=1, seconds=0.1))
+        for start in range(0, 400, 8):
+            store.put_answers(answers[start : start + 8])
+        store.erasing.forget_answers([(answer.candidate, answer.item) for answer in answers if "max" in answer.text])
+        store.erasing.rewrite()
+        assert store.erasing.fold()
+        assert b"max.frost" not in (store.folder / "store.db").read_bytes()
 
 
 def test_what_a_draft_held_is_not_left_in_freed_pages(project: Project, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from whytune.errors import TamperedError
 
 Anchor = Annotated[Path | None, typer.Option(help="File outside the store that holds the checkpoints, best on another machine.")]
 
+FINISH = "run the same `whytune erase` command again, then whytune audit verify --deep"
+
 
 def add_to(app: typer.Typer) -> None:
     """Register this file's commands."""
@@ -35,14 +37,21 @@ def verify(
     room = workspace()
     found = checkpoints.audit(room, head=head, anchor=anchor, key=key, deep=deep)
     if as_json:
-        said = {"events": found.events, "head": found.head, "problems": list(found.problems)}
+        said = {"events": found.events, "head": found.head, "problems": list(found.problems), "halfway": list(found.halfway)}
         say_json("audit", {**said, "checkpoints": found.checkpoints, "anchored": found.anchored, "unanchored": found.unanchored})
     else:
         say(f"{found.events:,} events, head {found.head or 'none'}")
+    if found.problems and found.halfway:
+        raise TamperedError(
+            "The ledger is not what was written; an erasure stands half-way, and what it blanked is not written down yet",
+            problems=(*(f"an erasure begun {when} is not finished" for when in found.halfway), *found.problems), next=FINISH,
+        )  # fmt: skip
     if found.problems:
         raise TamperedError("The ledger is not what was written", problems=found.problems, next="restore the store from a backup whose head you know")
     if as_json:
         return
+    for when in found.halfway:
+        say(f"an erasure begun {when} is not finished: {FINISH}")
     if anchor:
         say(f"every hash fits, and {found.checkpoints:,} checkpoints vouch for the events up to {found.anchored:,}")
         if found.unanchored:

@@ -87,6 +87,13 @@ class Database:
             if held is not None:
                 held.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    def rewrite(self) -> None:
+        """Write the whole file anew. SQLite zeroes what it deletes, but not the copies that a page keeps of rows it handed to others."""
+        with told("write the database anew", self.file), self._engine.connect() as connection:
+            held = connection.connection.driver_connection
+            if held is not None:
+                held.execute("VACUUM")
+
     @contextmanager
     def noting(self, doing: str) -> Iterator[Connection]:
         """One transaction as `writing`, for operational state: it does not wait for the disk."""

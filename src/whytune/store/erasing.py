@@ -1,8 +1,8 @@
 """Taking a subject's bytes out of the store for good: rows of packs, passages, records that quote it, kept answers.
 
 It decides nothing: the caller says what matches, and writes the ledger's event. What is erased leaves its place behind -
-the leaf of a row, the id of a record - so that everything else can still be proven. Freed pages of the database are
-overwritten, and its log is folded in and emptied. What a disk, a backup or a snapshot of the file system keeps beside
+the leaf of a row, the id of a record - so that everything else can still be proven. The database is
+written anew, and its log is folded in and emptied. What a disk, a backup or a snapshot of the file system keeps beside
 that is out of reach.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from whytune.store import tables
 from whytune.store.blobs import Blobs
 from whytune.store.database import Database
 from whytune.store.failures import told
-from whytune.store.files import TEMPORARY, remove
+from whytune.store.files import TEMPORARY, remove, sweep_dead
 from whytune.store.jobs import jobs, points
 from whytune.store.opinions import opinions
 from whytune.store.packs import Packs
@@ -172,6 +173,19 @@ class Erasing:
                 found += [f"table {table.name}: {count} row{'s' if count > 1 else ''}"] if count else []
         return found
 
+    def note(self, subject: str) -> Path:
+        """Where an erasure that is at work notes what it found. subject: its keyed hash."""
+        return self._database.file.parent / "erasing" / f"{subject}.json"
+
+    def begun(self) -> list[str]:
+        """When each erasure began that is at work now, or was cut short: UTC, ISO 8601, oldest first."""
+        noted = [path.stat().st_mtime for path in self.note("*").parent.glob("*.json")]
+        return [datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds") for when in sorted(noted)]
+
+    def rewrite(self) -> None:
+        """Write the database anew, so that no page holds what was erased. Takes as much free space as it is large."""
+        self._database.rewrite()
+
     def fold(self) -> bool:
         """Empty the database's log, so that nothing overwritten is left in it; False where another process holds it."""
         self._database.fold()
@@ -192,7 +206,8 @@ class Erasing:
             remove(run)
 
     def unfinished(self) -> int:
-        """Files that running or killed processes have lying aside; what was killed is swept a day later."""
+        """Files that running processes have lying aside; what killed ones left is gone afterwards."""
+        sweep_dead(self._database.file.parent)
         return sum(1 for _ in (self._database.file.parent / TEMPORARY).glob("*"))
 
     def written_about(self, matches: Matches) -> list[tuple[str, str]]:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from whytune.store.failures import told
 
 CHUNK = 1 << 20
@@ -99,6 +101,14 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def sweep_dead(root: Path) -> None:
+    """Remove what processes that are gone left aside, however young it is: its name says whose it was."""
+    for path in (root / TEMPORARY).glob("*-*"):
+        process = path.name.partition("-")[0]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            remove(path)
 
 
 def sweep(root: Path) -> None:

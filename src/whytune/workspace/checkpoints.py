@@ -41,6 +41,8 @@ class Audit:
     problems: tuple[str, ...]
     checkpoints: int
     anchored: int
+    halfway: tuple[str, ...] = ()
+    """When each erasure began that is not written down yet: at work now, or cut short."""
 
     @property
     def unanchored(self) -> int:
@@ -109,7 +111,7 @@ def audit(workspace: Workspace, *, head: str = "", anchor: Path | None = None, k
         for made in workspace.store.list(Erasure):
             blanked.update(made.packs)
         problems += workspace.store.erasing.damaged(blanked)
-    return Audit(report.events, report.head, tuple(problems), lines, anchored)
+    return Audit(report.events, report.head, tuple(problems), lines, anchored, tuple(workspace.store.erasing.begun()))
 
 
 def read_anchor(anchor: Path) -> tuple[list[tuple[int, LedgerCheckpoint]], list[str]]:

@@ -54,7 +54,7 @@ def erase(workspace: Workspace, subject: str, reason: str, project: str = "", da
     with ExitStack() as held:
         for one in workspace.projects():
             held.enter_context(store.lock(one.key))
-        journal = store.folder / "erasing" / f"{name}.json"
+        journal = store.erasing.note(name)
         written = _written(workspace, name, journal)
         found = _joined(look(workspace, sought, key), journal)
         if written and not found.anything:
@@ -77,7 +77,7 @@ def erase(workspace: Workspace, subject: str, reason: str, project: str = "", da
             act.facts.update(rows=str(len(made.rows)), documents=str(len(made.documents)), releases=str(len(made.releases)), retrain_by=made.retrain_by)
             act.write(made)
         store.erasing.fold()
-        journal.unlink()
+        _done(journal)
     return made
 
 
@@ -112,6 +112,7 @@ def _blank(workspace: Workspace, sought: Sought, found: Findings, *, everywhere:
             erasing.drop_run(run)
     for project in workspace.projects():
         proposing.refresh(project)  # the files that people read proposed rows in
+    erasing.rewrite()
     return erasing.fold()
 
 
@@ -134,7 +135,7 @@ def _left_said(workspace: Workspace, sought: Sought, found: Findings, folded: bo
     if not folded:
         said.append("the database's log, which another process holds open: stop it and run the same command once more")
     if waiting := erasing.unfinished():
-        said.append(f"{waiting} unfinished file{'s' if waiting > 1 else ''} of other processes, which go within a day")
+        said.append(f"{waiting} unfinished file{'s' if waiting > 1 else ''} of processes that are at work")
     kept = dict.fromkeys(digest for digest, path in erasing.kept_files() if speaks(path, sought))
     said += [f"kept file {digest}, a part of what names it, such as a release" for digest in kept]
     return said + [f"pack {pack}, written by an earlier whytune: make it again with `whytune run`, then remove its file" for pack in found.old_packs]
@@ -154,8 +155,14 @@ def _written(workspace: Workspace, subject: str, journal: Path) -> Erasure | Non
     if len(made) <= json.loads(journal.read_text("utf-8")).get("before", len(made)):
         return None
     workspace.store.erasing.fold()
-    journal.unlink()
+    _done(journal)
     return made[-1]
+
+
+def _done(journal: Path) -> None:
+    for half in journal.parent.glob(f".{journal.name}.*"):  # of a run that was killed while it wrote its note
+        half.unlink()
+    journal.unlink()
 
 
 def _of(workspace: Workspace, subject: str) -> list[Erasure]:
