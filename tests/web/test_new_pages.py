@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 from tests.cli.living import tickets
+from tests.workspace.jobs_here import at_once
 
 from whytune.store import accounts as accounts_module
 from whytune.web.app import make_app
-from whytune.workspace import people, wishes
+from whytune.web.pages import new
+from whytune.workspace import people, wishes, working
 from whytune.workspace.workspace import Workspace
 
 
@@ -23,6 +26,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]
     monkeypatch.setattr(accounts_module, "COST", 2**4)
     for name in ("WHYTUNE_PERSON", "WHYTUNE_HOME", people.TOKEN_VARIABLE):
         monkeypatch.delenv(name, raising=False)
+    at_once(monkeypatch)
     made = Workspace.open(tmp_path, create=True)
     yield made
     made.store.close()
@@ -73,8 +77,8 @@ def test_upload_mend_create(room: Workspace, tmp_path: Path) -> None:
     done = send(web, f"{draft}/create", **{**typed(web.get(draft).text), "triage.may_train": "yes"})
     assert done.headers["location"].startswith("/projects/tickets/data?")
     shown = web.get(done.headers["location"]).text
-    assert "No data was read yet" in shown
-    assert "Read the data and check it" in shown
+    assert "tickets is created. Version 1: train" in shown, "a small file is there with the answer"
+    assert "No data was read yet" not in shown
     file = room.project("tickets").file
     assert (file.acceptance.bar, file.purpose, file.circumstances.may_train) == (0.7, "<script>alert(1)</script>\nmail", True)
     assert web.get(draft).status_code == 404
@@ -90,8 +94,54 @@ def test_the_same_over_json(room: Workspace, tmp_path: Path) -> None:
     assert web.post(f"{at}/save", json={"bar": 0.7}).status_code == 400
     assert web.post(f"{at}/save", json={"nonsense": "x"}).status_code == 400
     assert web.post(f"{at}/save", json={"use": {"x": 1}}).status_code == 400
-    assert web.post(f"{at}/create", json={"bar": "0.7"}).json()["name"] == "tickets"
+    made = web.post(f"{at}/create", json={"bar": "0.7"}).json()
+    assert (made["name"], made["job"]["state"], made["job"]["kind"], made["job"]["project"]) == ("tickets", "done", "import", "tickets")
     assert web.get("/api/v1/projects/new").json()["drafts"] == []
+
+
+def test_files_that_cannot_be_used_lead_back_to_the_draft(room: Workspace, tmp_path: Path) -> None:
+    web = client(room)
+    sent = ("hostile.csv", "text,category\n" + "".join(f"<script>{number}</script>,\n" for number in range(50)))
+    draft = str(send(web, "/projects/new", files=[("upload", sent)]).headers["location"]).partition("?")[0]
+    told = {"task": "categorization", "name": "mail", "input": "text", "target": "category", "purpose": "kept <b>words</b>"}
+    back = send(web, f"{draft}/create", **{**typed(web.get(draft).text), **told})
+    assert (back.status_code, back.headers["location"]) == (303, draft)
+    page = web.get(draft).text
+    assert "lines 2-51:" in page
+    assert "kept &lt;b&gt;words&lt;/b&gt;" in page
+    assert "<script>1" not in page
+    job = web.get("/api/v1/runs").json()["jobs"][0]
+    shown = web.get(f"/runs/{job['id']}").text
+    assert "Back to the draft: nothing is lost" in shown
+    assert f'href="{draft}"' in shown
+    assert "lines 2-51:" in shown
+    assert "mail</a>, a draft" in web.get("/runs").text
+    refused = web.post(f"/api/v1{draft}/create", json={})
+    assert (refused.status_code, refused.json()["problems"]) == (400, job["error"]["problems"])
+    send(web, f"{draft}/discard")
+    assert web.get("/api/v1/runs").json()["jobs"] == []
+
+
+def test_a_long_import_has_a_page_that_goes_on_by_itself(room: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    monkeypatch.setattr(working, "_spawn", lambda workspace, job, descriptor: held.append(os.dup(descriptor)))
+    monkeypatch.setattr(new, "PATIENCE", 0.0)
+    web = client(room)
+    draft = uploaded(web, tmp_path)
+    begun = send(web, f"{draft}/create", **typed(web.get(draft).text))
+    address = str(begun.headers["location"]).partition("?")[0]
+    assert re.fullmatch(r"/runs/[0-9a-f]{12}", address)
+    page = web.get(address).text
+    assert f'<noscript><meta http-equiv="refresh" content="4; url={address}?onward=1"></noscript>' in page
+    assert "refresh" not in web.get(f"{address}?still=1").text, "whoever wants it still has it still"
+    assert ">Stop</button>" in page
+    assert "Its files are being read" in web.get(draft).text
+    assert web.get(f"{address}?onward=1").status_code == 200
+    job = address.rpartition("/")[2]
+    working.perform(room, job, held[0])
+    gone_on = web.get(f"{address}?onward=1")
+    assert (gone_on.status_code, gone_on.headers["location"]) == (303, "/projects/tickets/data")
+    assert "data-onward" in web.get(address).text
 
 
 def test_a_draft_survives_and_is_thrown_away(room: Workspace, tmp_path: Path) -> None:

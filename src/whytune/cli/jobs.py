@@ -48,7 +48,7 @@ def list_jobs(
         return
     table(
         ("job", "project", "what", "state", "since", "who", "where it stands"),
-        [(each.id, each.project, _what(each), each.state, each.started or each.created, each.person, _standing(each)) for each in found],
+        [(each.id, each.place, _what(each), each.state, each.started or each.created, each.person, _standing(each)) for each in found],
     )
     if total > len(found):
         say(f"{total - len(found):,} older ones are not shown")
@@ -67,7 +67,7 @@ def show(
     if as_json:
         say_json("job", {"job": found, "points": happened})
         return
-    say(f"{found.id}: {_what(found)} of {found.project} by {found.person}, {found.state}")
+    say(f"{found.id}: {_what(found)} of {found.place} by {found.person}, {found.state}")
     for point in happened:
         if line := _line(point.kind, point.values):
             say(f"  {point.when[11:19]} {line}")
@@ -133,8 +133,13 @@ def compare(
 
 def perform(job: Which, held: Annotated[int, typer.Option(help="Descriptor of the job's lock.")] = -1) -> None:
     """Do a job that was begun elsewhere; its process is started with this."""
+    import signal
+
     from whytune.workspace import working
 
+    # Both act as at a terminal: a step in hand is saved, then the work ends.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     working.perform(workspace(), job, held if held >= 0 else None)
 
 

@@ -66,6 +66,8 @@ class TextFile:
     damaged: int = 0
     """Bytes that are not of the encoding; the rows that hold them are unreadable."""
     why: str = ""
+    lines: int = 0
+    """Ends of lines; 0 where they are not counted."""
 
     def open(self) -> io.TextIOWrapper:
         """Characters; a byte that is not of the encoding comes out as a lone surrogate (see `damage`)."""
@@ -137,12 +139,13 @@ def _measure(path: Path, shown: str, size: int, head: bytes, encoding: str) -> T
     hasher = hashlib.sha256()
     strict = codecs.getincrementaldecoder(chosen)() if chosen not in ("", "binary", "utf-8-sig") else None
     loose = codecs.getincrementaldecoder("utf-8")("surrogateescape") if chosen in ("", "utf-8-sig") else None
-    bad = good = 0
+    bad = good = ends = 0
     holes = False
     done = 0
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             hasher.update(chunk)
+            ends += chunk.count(b"\n")
             if strict is not None:
                 _strict(strict, chunk, done, shown, chosen)
             elif loose is not None and not chunk.isascii():
@@ -160,7 +163,8 @@ def _measure(path: Path, shown: str, size: int, head: bytes, encoding: str) -> T
         bad += len(_ESCAPED.findall(loose.decode(b"", True)))
     if strict is not None:
         _strict(strict, b"", done, shown, chosen)
-    return TextFile(path, shown, hasher.hexdigest(), done, *_choose(chosen, bad, good, holes))
+    known = _choose(chosen, bad, good, holes)
+    return TextFile(path, shown, hasher.hexdigest(), done, *known, lines=0 if known[0] == "binary" or known[0].startswith(("utf-16", "utf-32")) else ends)
 
 
 def _choose(chosen: str, bad: int, good: int, holes: bool) -> tuple[str, int, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +28,9 @@ from whytune.text import clip, nearest
 LOOKED_AT = 200
 """Rows looked at to guess."""
 _PREVIEW = 3
+_BY_LINES = ("csv", "tsv", "jsonl", "text", "inst")
+"""Formats in which a row stands on a line, or on a few."""
+_MOST_TOLD, _MOST_RANGES = 200, 40
 _BY_ENDING: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
@@ -65,17 +68,21 @@ def read_source(spec: ReadSpec, progress: Progress | None = None) -> Reading:
         plan = _plan(path, spec)
         guess = _guess(plan, spec, task)
         before = len(problems)
-        progress.phase(f"reading {path.name}", 0, "rows")
-        count = 0
+        file = plan.file
+        # How many rows there are is known only at the end; lines are counted, so that it can be said how long it takes.
+        by_line = file.lines if plan.format in _BY_LINES else 0
+        progress.phase(f"reading {path.name}", by_line, "lines" if by_line else "rows")
+        count = told = 0
         for count, (made, origin) in enumerate(_drafts(plan, guess), start=1):
             if isinstance(made, Removal):
                 problems.append(made)
             else:
                 drafts.append((made, origin))
             if count % 1000 == 0:
-                progress.advance(1000)
-        progress.advance(count % 1000)
-        file = plan.file
+                now = min(origin.line or 0, by_line) if by_line else count
+                progress.advance(max(0, now - told), f"{count:,} rows read")
+                told = max(told, now)
+        progress.advance((by_line or count) - told, f"{count:,} rows read")
         sources.append(
             Source(
                 file=file.name, sha256=file.sha256, bytes=file.bytes, format=plan.format, encoding=file.encoding, rows=count,
@@ -86,8 +93,7 @@ def read_source(spec: ReadSpec, progress: Progress | None = None) -> Reading:
     if not drafts:
         raise DataError(
             f"No row of {', '.join(str(path) for path in spec.paths)} could be used",
-            problems=[f"line {p.origin.line}: {p.detail}" for p in problems[:10]]
-            or ["there are no rows below the header"],
+            problems=_told(problems) or ["there are no rows below the header"],
             next="check the columns and the format; --input, --target and --format name them",
         )
     fields = tuple(sorted({name for made, _ in drafts for name in made.slots or ()}))
@@ -95,6 +101,29 @@ def read_source(spec: ReadSpec, progress: Progress | None = None) -> Reading:
     return Reading(
         examples, problems, tuple(sources), tuple(guesses), fields if task.constraint == "schema" else ()
     )
+
+
+def _told(problems: Sequence[Removal]) -> list[str]:
+    """Every mistake with the lines it stands on; mistakes of one kind in one sentence."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for problem in problems:
+        found.setdefault((problem.origin.file, problem.detail or problem.reason), []).append(problem.origin.line or 0)
+    several = len({file for file, _ in found}) > 1
+    told = [f"{f'{file}, ' if several else ''}line{'s' if len(lines) > 1 else ''} {_ranges(lines)}: {detail}" for (file, detail), lines in itertools.islice(found.items(), _MOST_TOLD)]
+    return [*told, f"and {len(found) - _MOST_TOLD:,} other mistakes"] if len(found) > _MOST_TOLD else told
+
+
+def _ranges(lines: Sequence[int]) -> str:
+    """Line numbers as people write them: 2-14, 20."""
+    parts: list[tuple[int, int]] = []
+    for line in sorted(set(lines)):
+        if parts and line == parts[-1][1] + 1:
+            parts[-1] = (parts[-1][0], line)
+        else:
+            parts.append((line, line))
+    shown = ", ".join(f"{first:,}" if first == last else f"{first:,}-{last:,}" for first, last in parts[:_MOST_RANGES])
+    left = sum(last - first + 1 for first, last in parts[_MOST_RANGES:])
+    return f"{shown} and {left:,} more" if left else shown
 
 
 def _example(made: shapes.Draft, origin: Origin, fields: tuple[str, ...]) -> Example:

@@ -10,6 +10,9 @@ JobState = Literal["waiting", "running", "stopping", "done", "failed", "stopped"
 LIVE: tuple[JobState, ...] = ("waiting", "running", "stopping")
 """States in which a process works on it. A job whose process is gone without a word is `lost`."""
 KINDS = ("run", "train", "check", "responsible", "forgetting", "release")
+"""Work on a use case that anybody with the role may start. `import` begins with a draft or an upload, and is its sender's."""
+DRAFT = "draft:"
+"""What `project` begins with while a job works on a use case that is still a draft; no project can be named so."""
 PointKind = Literal["phase", "progress", "curve", "log"]
 
 
@@ -50,6 +53,16 @@ class Job(Value):
     link: str = ""
     """Address of the page that shows what came out."""
     error: JobFailure | None = None
+
+    @property
+    def draft(self) -> str:
+        """Id of the draft that it works on; empty where it works on a project."""
+        return self.project.removeprefix(DRAFT) if self.project.startswith(DRAFT) else ""
+
+    @property
+    def place(self) -> str:
+        """What people call what it works on."""
+        return f"{self.arguments.get('name', '')} (draft)" if self.draft else self.project
 
     @property
     def live(self) -> bool:

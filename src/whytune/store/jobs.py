@@ -135,6 +135,11 @@ class Jobs:
         if statements:
             self._shortcut.write("note how a job goes", statements)
 
+    def move(self, id: str, project: str) -> None:
+        """From now on it is a job of this project: what it worked on has become one."""
+        with self._database.writing("move a job to its project") as connection:
+            connection.execute(update(jobs).where(jobs.c.id == id).values(project=project))
+
     def settle(self, id: str, state: str, **words: Any) -> Job:
         """How it ended: said, next, link, error. What is settled already stays as it is."""
         failure: JobFailure | None = words.pop("error", None)

@@ -138,9 +138,9 @@ def _accepted(project: Project, taken: Sequence[AcceptedRows], corpus: Corpus | 
     return found
 
 
-def dataset(project: Project, progress: Progress) -> Dataset:
-    """The version for today's files and plan: the one there is, or a new one whose parent is the one before."""
-    ready = prepare(project, progress)
+def dataset(project: Project, progress: Progress, prepared: Prepared | None = None) -> Dataset:
+    """The version for today's files and plan: the one there is, or a new one whose parent is the one before. prepared: read already."""
+    ready = prepared or prepare(project, progress)
     before, read, corpus, linked, built = ready.before, ready.read, ready.corpus, ready.linked, ready.built
     if before and ready.same:
         return before

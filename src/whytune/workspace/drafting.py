@@ -14,14 +14,21 @@ import re
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from whytune.datasets import archives, linerows
 from whytune.datasets.finding import ROW_ENDINGS
-from whytune.errors import NotFoundError, RefusedError, SettingsError, StoreError, UsageError
+from whytune.errors import (
+    DataError,
+    NotFoundError,
+    RefusedError,
+    SettingsError,
+    StoreError,
+    UsageError,
+)
 from whytune.records.drafted import USES, DraftFile, DraftLook, FileUse, SetupDraft
 from whytune.records.found import FoundFile
 from whytune.workspace import config, finding, roles, wishes
@@ -95,18 +102,36 @@ def save(workspace: Workspace, id: str, typed: Mapping[str, str], uses: Mapping[
         return _keep(workspace, draft.model_copy(update={"files": files, "wishes": {**draft.wishes, **typed}}))
 
 
-def create(workspace: Workspace, id: str) -> Project:
-    """The project, with the files that are used in its `data` folder. Raises SettingsError with all that stands in its way."""
+def check(workspace: Workspace, id: str) -> tuple[SetupDraft, str]:
+    """The draft, and the name under which it would be created. Raises SettingsError with all that can be told at a glance."""
+    roles.check(workspace.person, "project.created")
+    with workspace.store.lock(f"draft.{id}"):
+        draft = named(workspace, id)
+        return draft, _understood(workspace, draft, _settled(workspace, draft)).file.name
+
+
+def create(workspace: Workspace, id: str, read: Callable[[Project], None] = lambda _: None) -> Project:
+    """The project, with the files that are used in its `data` folder. Raises SettingsError with all that stands in its way.
+
+    read: is handed the project while it is still a draft, to read its data. What it raises leaves it a draft, which
+    keeps everything that was typed and uploaded, and the mistakes.
+    """
+    from whytune.workspace.project import Project
+
     roles.check(workspace.person, "project.created")
     with workspace.store.lock(f"draft.{id}"):
         draft = named(workspace, id)
         place = _settled(workspace, draft)
-        made, problems = wishes.understood(workspace, draft.wishes, draft.files, place)
-        if made is None or problems:
-            workspace.store.drafts.keep(draft.model_copy(update={"problems": tuple(problems)}))
-            raise SettingsError("This use case cannot be started yet", problems=problems, next="mend these fields; everything you typed is kept")
+        made = _understood(workspace, draft, place)
         target = workspace.root / made.file.name
         _write(made, place)
+        try:
+            read(Project(workspace, place))
+        except BaseException as error:
+            (place / config.FILE).unlink(missing_ok=True)
+            if isinstance(error, DataError):
+                raise _refused(workspace, draft, place, error) from error
+            raise
         try:
             place.rename(target)
         except OSError as error:
@@ -236,6 +261,21 @@ def _keep(workspace: Workspace, draft: SetupDraft) -> SetupDraft:
     kept = draft.model_copy(update={"look": look, "problems": tuple(problems), "changed": _now()})
     workspace.store.drafts.keep(kept)
     return kept
+
+
+def _understood(workspace: Workspace, draft: SetupDraft, place: Path) -> NewProject:
+    made, problems = wishes.understood(workspace, draft.wishes, draft.files, place)
+    if made is None or problems:
+        workspace.store.drafts.keep(draft.model_copy(update={"problems": tuple(problems)}))
+        raise SettingsError("This use case cannot be started yet", problems=problems, next="mend these fields; everything you typed is kept")
+    return made
+
+
+def _refused(workspace: Workspace, draft: SetupDraft, place: Path, error: DataError) -> DataError:
+    """What was wrong in the files, without where they lie on this machine; the draft keeps it."""
+    what, *problems = (wishes.without(line, place, workspace.root) for line in (error.what, *error.problems))
+    workspace.store.drafts.keep(draft.model_copy(update={"problems": tuple(problems) or (what,)}))
+    return DataError(what, where=wishes.without(error.where, place, workspace.root), problems=problems, next="mend the columns or the files in the draft: everything you typed and uploaded is kept there")
 
 
 def _settled(workspace: Workspace, draft: SetupDraft) -> Path:

@@ -35,11 +35,13 @@ BOXES = {
 class FlowRun:
     """One run of one project. Holds what later steps need of earlier ones."""
 
-    def __init__(self, project: Project, progress: Progress, *, stop_at_gate: bool = True, how: str = "") -> None:
+    def __init__(self, project: Project, progress: Progress, *, stop_at_gate: bool = True, how: str = "", prepared: creating.Prepared | None = None) -> None:
         self.project = project
         self.progress = progress
         self.stop_at_gate = stop_at_gate
         self.how = how
+        self.prepared = prepared
+        """The data as it was read a moment ago, where it was."""
         self.candidates: dict[str, Candidate] = {}
 
     def to(self, last: str) -> None:
@@ -58,7 +60,7 @@ class FlowRun:
         self.project.once(self.project.file.usecase, "usecase.fixed", beside=[self.project.file.acceptance])
 
     def _data(self) -> None:
-        self.dataset: Dataset = creating.dataset(self.project, self.progress)
+        self.dataset: Dataset = creating.dataset(self.project, self.progress, self.prepared)
 
     def _check(self) -> None:
         validation = creating.validate(self.project, self.dataset, self.progress)

@@ -99,7 +99,7 @@ def understood(workspace: Workspace, wishes: Mapping[str, str], files: Sequence[
     try:
         made = setup.draft(raw, folder, raw["name"])
     except WhytuneError as error:
-        told = [_without(line, folder, workspace.root) for line in error.problems or (error.what,)]
+        told = [without(line, folder, workspace.root) for line in error.problems or (error.what,)]
         return _looked_at(raw, folder), [*problems, *told]
     return made, problems
 
@@ -202,7 +202,7 @@ def _figure(text: str) -> str:
     return plain.replace(",", ".") if plain.count(",") == 1 and "." not in plain else plain
 
 
-def _without(line: str, folder: Path, root: Path) -> str:
+def without(line: str, folder: Path, root: Path) -> str:
     """A message about an uploaded file without where it lies on this machine."""
     for prefix in (f"{folder / DATA}/", f"{folder}/", f"{root}/", f"{DATA}/"):
         line = line.replace(prefix, "")

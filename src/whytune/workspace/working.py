@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,8 @@ from whytune.errors import (
     WhytuneError,
 )
 from whytune.jobs.progress import Progress, Silent
-from whytune.records.job import Job, JobFailure, JobPoint
-from whytune.workspace import outcomes, roles
+from whytune.records.job import DRAFT, Job, JobFailure, JobPoint
+from whytune.workspace import drafting, importing, outcomes, roles
 from whytune.workspace.noting import TRAINING, JobNotes
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ STEP_ACTS = {
 }  # fmt: skip
 """What a step does first that is not everybody's to do."""
 KIND_ACTS = {"check": "dataset.checked", "train": "adapter.trained", "responsible": "responsible.measured", "forgetting": "forgetting.measured", "release": "release.made"}
+IMPORT_ACT = "project.created"
+"""An import is begun from a draft, not by its kind."""
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "run": ("until",), "train": ("how",), "check": (), "responsible": ("arm", "quick"), "forgetting": ("arm",), "release": (),
 }  # fmt: skip
@@ -58,9 +61,32 @@ def start(workspace: Workspace, project_name: str, kind: str, arguments: Mapping
     project = workspace.project(project_name)
     asked = _asked(kind, arguments or {})
     roles.check(workspace.person, needed(project.status(), kind))
+    workspace.store.check_unlocked(project.key)  # somebody may be at it who is no job: it is refused now, not a minute later
+    return _begun(workspace, _new(workspace, project.key, kind, asked))
+
+
+def start_import(workspace: Workspace, draft: str) -> Job:
+    """Begin to make a project of a draft, in a process of its own. SettingsError with all that can be told before its files are read."""
+    found, name = drafting.check(workspace, draft)
+    return _begun(workspace, _new(workspace, f"{DRAFT}{found.id}", "import", {"name": name}))
+
+
+def import_of(workspace: Workspace, draft: str) -> Job | None:
+    """The newest import of one's own draft, if it was ever begun."""
+    found, _ = workspace.store.jobs.listed([f"{DRAFT}{drafting.named(workspace, draft).id}"], 0, 1)
+    return found[0] if found else None
+
+
+def wait(workspace: Workspace, id: str, seconds: float) -> Job:
+    """The job as it is once it has ended, or after so many seconds."""
+    end = time.monotonic() + seconds
+    while (found := workspace.store.jobs.one(id)).live and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
+
+
+def _begun(workspace: Workspace, job: Job) -> Job:
     store = workspace.store
-    store.check_unlocked(project.key)  # somebody may be at it who is no job: it is refused now, not a minute later
-    job = _new(project, kind, asked)
     descriptor = store.jobs.begin(job)
     try:
         _spawn(workspace, job, descriptor)
@@ -74,8 +100,9 @@ def start(workspace: Workspace, project_name: str, kind: str, arguments: Mapping
 
 
 def jobs(workspace: Workspace, project: str = "", offset: int = 0, limit: int = 50) -> tuple[list[Job], int]:
-    """Jobs of a project or of all that this person sees, newest first, and how many there are."""
-    names = [workspace.project(project).key] if project else [one.key for one in workspace.projects()]
+    """Jobs of a project or of all that this person sees, newest first, and how many there are; imports of one's own drafts too."""
+    drafts = (f"{DRAFT}{one.id}" for one in drafting.drafts(workspace))
+    names = [workspace.project(project).key] if project else [*(one.key for one in workspace.projects()), *drafts]
     return workspace.store.jobs.listed(names, max(0, offset), min(max(1, limit), MOST_LISTED))
 
 
@@ -83,7 +110,10 @@ def job(workspace: Workspace, id: str) -> Job:
     """One job. NotFoundError also where its project is not this person's to see."""
     found = workspace.store.jobs.one(id)
     try:
-        project_of(workspace, found)
+        if not found.draft:
+            project_of(workspace, found)
+        elif found.person != workspace.person.name:
+            raise NotFoundError("Another's draft", next="whytune jobs")
     except NotFoundError:
         raise NotFoundError(f"There is no job {id!r}", next="whytune jobs") from None
     return found
@@ -108,7 +138,7 @@ def points(workspace: Workspace, id: str, after: int = 0) -> list[JobPoint]:
 def may_stop(workspace: Workspace, found: Job) -> bool:
     """Who started it may, and whoever may start such work."""
     held = set(workspace.person.roles)
-    acts = STEP_ACTS.values() if found.kind == "run" else [KIND_ACTS[found.kind]]
+    acts = STEP_ACTS.values() if found.kind == "run" else [KIND_ACTS.get(found.kind, IMPORT_ACT)]
     return found.person == workspace.person.name or any(held & set(roles.ACTS[act]) for act in acts)
 
 
@@ -143,54 +173,73 @@ def needed(status: Status, kind: str) -> str:
 def perform(workspace: Workspace, id: str, held: int | None = None) -> None:
     """Do the work, in the process that was begun for it, as the person who asked. held: descriptor of the job's lock."""
     descriptor = workspace.store.jobs.take_up(id, held)
-    # Both act as at a terminal: a step in hand is saved, then the work ends.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     found = workspace.store.jobs.one(id)
     acting = workspace.as_person(found.person)  # the door that kept the job had proved who it is
+    if found.draft:
+        brought = importing.DraftImport(acting, found)
+        with _at_work(acting, found, descriptor, Silent(), _Words(brought.outcome, importing.AGAIN, lambda: brought.back)) as progress:
+            brought.run(progress)
+        return
     project = project_of(acting, found)
-    with _at_work(project, found, descriptor, Silent()) as progress:
+    with _of_project(project, found, descriptor, Silent()) as progress:
         _do(project, found.kind, found.arguments, progress)
 
 
 @contextmanager
 def recorded(project: Project, kind: str, arguments: Mapping[str, str], beside: Progress) -> Iterator[Progress]:
     """Work that this process does itself, known as a job: the browser shows it live, and may stop it."""
-    found = _new(project, kind, _asked(kind, arguments))
+    found = _new(project.workspace, project.key, kind, _asked(kind, arguments))
     jobs_kept = project.workspace.store.jobs
     descriptor = jobs_kept.begin(found)
     jobs_kept.take_up(found.id, descriptor)
-    with _at_work(project, found, descriptor, beside) as progress:
+    with _of_project(project, found, descriptor, beside) as progress:
         yield progress
 
 
+@dataclass(frozen=True)
+class _Words:
+    """What is said of a job that has ended. outcome: where it ended well. again: what to do where it was stopped. back: the page to go on from then."""
+
+    outcome: Callable[[], Mapping[str, str]]
+    again: str = AGAIN
+    back: Callable[[], str] = str
+
+
 @contextmanager
-def _at_work(project: Project, found: Job, descriptor: int, beside: Progress) -> Iterator[JobNotes]:
-    kept = project.workspace.store.jobs
-    project.ending_file = kept.ending_file(found.id)
+def _of_project(project: Project, found: Job, descriptor: int, beside: Progress) -> Iterator[JobNotes]:
+    project.ending_file = project.workspace.store.jobs.ending_file(found.id)
+    try:
+        with _at_work(project.workspace, found, descriptor, beside, _Words(lambda: outcomes.outcome(project, found.kind, found.arguments))) as notes:
+            yield notes
+    finally:
+        project.ending_file = None
+
+
+@contextmanager
+def _at_work(workspace: Workspace, found: Job, descriptor: int, beside: Progress, words: _Words) -> Iterator[JobNotes]:
+    kept = workspace.store.jobs
     try:
         with JobNotes(kept, found.id, beside) as notes:
             yield notes
-        kept.settle(found.id, "done", **outcomes.outcome(project, found.kind, found.arguments))
+        kept.settle(found.id, "done", **words.outcome())
     except StoppedError as error:
-        kept.settle(found.id, "stopped", said=error.what, next=AGAIN)
+        kept.settle(found.id, "stopped", said=error.what, next=words.again, link=words.back())
         raise
     except NotAllowedError as error:
         # Not a failure: it went as far as this person's roles go, and what comes next is somebody else's.
-        kept.settle(found.id, "stopped", said=error.what, next=error.next, error=_failure(error))
+        kept.settle(found.id, "stopped", said=error.what, next=error.next, link=words.back(), error=_failure(error))
         raise
     except WhytuneError as error:
-        kept.settle(found.id, "failed", said=error.what, next=error.next, error=_failure(error))
+        kept.settle(found.id, "failed", said=error.what, next=error.next, link=words.back(), error=_failure(error))
         raise
     except KeyboardInterrupt:
-        kept.settle(found.id, "stopped", said="It was stopped; what was done is kept", next=AGAIN)
+        kept.settle(found.id, "stopped", said="It was stopped; what was done is kept", next=words.again, link=words.back())
         raise
     except BaseException as fault:
-        words = JobFailure(code="failed", what=f"Something went wrong inside: {type(fault).__name__}: {fault}"[:500], where=str(kept.folder / f"{found.id}.log"), next="look into that file, then report it")
-        kept.settle(found.id, "failed", said=words.what, next=words.next, error=words)
+        failure = JobFailure(code="failed", what=f"Something went wrong inside: {type(fault).__name__}: {fault}"[:500], where=str(kept.folder / f"{found.id}.log"), next="look into that file, then report it")
+        kept.settle(found.id, "failed", said=failure.what, next=failure.next, link=words.back(), error=failure)
         raise
     finally:
-        project.ending_file = None
         kept.release(found.id, descriptor)
 
 
@@ -228,9 +277,9 @@ def _asked(kind: str, arguments: Mapping[str, str]) -> dict[str, str]:
     return given
 
 
-def _new(project: Project, kind: str, arguments: dict[str, str]) -> Job:
+def _new(workspace: Workspace, project: str, kind: str, arguments: dict[str, str]) -> Job:
     return Job(
-        id=secrets.token_hex(6), project=project.key, kind=kind, arguments=arguments, person=project.workspace.person.name, state="waiting",
+        id=secrets.token_hex(6), project=project, kind=kind, arguments=arguments, person=workspace.person.name, state="waiting",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
 

@@ -1,19 +1,24 @@
-"""A new use case in the browser: upload files, see what was guessed, mend everything, create it. A draft survives the browser."""
+"""A new use case in the browser: upload files, see what was guessed, mend everything, create it. A draft survives the browser.
+
+To create it is a job, because every row of its files is read: a small one is waited for, a large one has its own page.
+"""
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
-from urllib.parse import quote
 
 from starlette.responses import RedirectResponse
 
-from whytune.errors import SettingsError, UsageError
+from whytune.errors import DataError, SettingsError, UsageError
 from whytune.records.drafted import SetupDraft
 from whytune.web.frame import form, page
 from whytune.web.handling import WebRequest, route
-from whytune.workspace import drafting, permissions, wishes
+from whytune.workspace import drafting, permissions, wishes, working
 
 DRAFT = "/drafts/{draft}"
+PATIENCE = 5.0
+"""Seconds that a request waits for an import before it shows the job's own page."""
 
 
 def fresh(ask: WebRequest) -> Any:
@@ -45,18 +50,21 @@ def saved(ask: WebRequest) -> SetupDraft:
 
 
 def created(ask: WebRequest) -> Any:
-    """The project of a draft; what was typed with the request is kept first, so that nothing is lost where it is refused."""
+    """Begin to make the project of a draft, as a job; what was typed with the request is kept first, so that nothing is lost where it is refused."""
     typed, uses = _typed(ask)
     if typed or uses:
         drafting.save(ask.workspace, ask.path["draft"], typed, uses)
     try:
-        project = drafting.create(ask.workspace, ask.path["draft"])
-    except SettingsError:
+        begun = working.start_import(ask.workspace, ask.path["draft"])
+        job = working.wait(ask.workspace, begun.id, PATIENCE)
+        if job.state == "failed" and job.error:
+            raise DataError(job.error.what, where=job.error.where, problems=job.error.problems, next=job.error.next)
+    except (SettingsError, DataError):
         if not ask.form:
             raise
         # Everything is kept in the draft, its problems too: its own page is the better place to mend them.
         return RedirectResponse(f"/drafts/{ask.path['draft']}", 303)
-    return {"name": project.name, "task": project.file.task, "usecase": project.file.usecase}
+    return {"name": begun.arguments["name"], "job": job}
 
 
 def discarded(ask: WebRequest) -> SetupDraft:
@@ -66,7 +74,18 @@ def discarded(ask: WebRequest) -> SetupDraft:
 
 
 def _told(ask: WebRequest, draft: SetupDraft) -> dict[str, Any]:
-    return {"draft": draft, "choices": wishes.choices(ask.workspace), "may": {"create": permissions.may(ask.workspace, "project.created")}}
+    job = working.import_of(ask.workspace, draft.id)
+    return {
+        "draft": draft, "choices": wishes.choices(ask.workspace), "may": {"create": permissions.may(ask.workspace, "project.created")},
+        "job": job if job and job.state != "done" else None, "page_cli": _typed_out(draft),
+    }  # fmt: skip
+
+
+def _typed_out(draft: SetupDraft) -> str:
+    """The commands that do the same."""
+    name = draft.wishes.get("name", "") or "NAME"
+    sources = [word for file in draft.files if file.use == "rows" for word in ("--from", file.name)]
+    return shlex.join(["whytune", "init", name, "--task", draft.wishes.get("task", "") or "TASK", *(sources or ["--from", "FILE"])]) + f" && whytune run {shlex.quote(name)} --until data"
 
 
 def _uploads(ask: WebRequest) -> list[tuple[str, Any]]:
@@ -94,6 +113,15 @@ def _draft(_: WebRequest, made: Any) -> str:
     return f"/drafts/{made.id}"
 
 
+def _gone_on(ask: WebRequest, made: Any) -> str:
+    """To what came out where it is there already, else to the job."""
+    return str(made["job"].link) if made["job"].state == "done" else f"/runs/{made['job'].id}"
+
+
+def _told_created(_: WebRequest, made: Any) -> str:
+    return str(made["job"].said) if made["job"].state == "done" else "Every row is being read. It goes on in a process of its own: this page may be closed."
+
+
 def _looked(_: WebRequest, made: Any) -> str:
     count = len(made.problems)
     return "Kept. Nothing stands in its way." if not count else f"Kept. {count} thing{'s' if count > 1 else ''} to mend."
@@ -105,7 +133,7 @@ routes = [
     *page(DRAFT, shown, "draft.html.j2", title="New use case", cli="whytune init NAME --task TASK --from FILE"),
     *form(DRAFT + "/files", added, back=_draft, said="The files are here."),
     *form(DRAFT + "/save", saved, back=_draft, said=_looked),
-    *form(DRAFT + "/create", created, back=lambda _, made: f"/projects/{quote(made['name'], safe='')}/data", said="The use case is created. Read and check the data next."),
+    *form(DRAFT + "/create", created, back=_gone_on, said=_told_created),
     *form(DRAFT + "/discard", discarded, back="/projects/new", said="The draft and its files are gone."),
     route("POST", f"/api/v1{DRAFT}/save", saved),
     route("POST", f"/api/v1{DRAFT}/create", created, 201),

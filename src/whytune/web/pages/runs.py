@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import RedirectResponse, StreamingResponse
 
 from whytune.errors import UsageError
 from whytune.records.job import KINDS, Job
@@ -74,11 +74,15 @@ def followed(ask: WebRequest) -> Any:
         raise UsageError(f"part={part[:20]!r} is not a whole number", next="?part=1")
     found = following.follow(ask.workspace, ask.path["id"], int(part))
     job = found.job
+    if ask.query.get("onward") and job.state == "done" and job.link:
+        return RedirectResponse(job.link, 303)  # a page without a script goes on by itself, see its template
+    again = job.kind != "import" and job.state in ("failed", "stopped", "lost")
     return {
-        "page_title": f"{job.kind}: {job.project}", "job": job, "curve": found.curve, "log": found.log, "after": found.after, "ending": found.ending,
+        "page_title": f"{job.kind}: {job.place}", "page_cli": f"whytune jobs show {job.id}", "place": job.place, "draft": job.draft, "still": bool(ask.query.get("still")), "job": job, "curve": found.curve, "log": found.log, "after": found.after, "ending": found.ending,
         "may_stop": found.may_stop, "may_keep": found.may_stop and found.training and not found.ending,
-        "again": {"kind": job.kind, **job.arguments} if job.state in ("failed", "stopped", "lost") else None, "standing": standing(job),
-        "adapters": _made(ask, job) if found.curve.parts else [], "may_again": may(ask.workspace, working.needed(working.project_of(ask.workspace, job).status(), job.kind)),
+        "again": {"kind": job.kind, **job.arguments} if again else None, "standing": standing(job),
+        "adapters": _made(ask, job) if found.curve.parts else [],
+        "may_again": may(ask.workspace, working.needed(working.project_of(ask.workspace, job).status(), job.kind)) if again else None,
     }  # fmt: skip
 
 

@@ -91,6 +91,8 @@
     if (!answer.ok) { location.reload(); return; }
     const made = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("outcome");
     if (!made) { location.reload(); return; }
+    const onward = made.querySelector("a[data-onward]");
+    if (onward) { location.assign(onward.href); return; }
     at("outcome").replaceWith(made);
     made.setAttribute("role", "status");
     live.remove();
