@@ -168,6 +168,30 @@ def test_a_veto_counts_though_the_role_need_not_sign() -> None:
     assert codes(good(approvals=(*good().approvals, veto))) == {"rejected"}
 
 
+def test_a_no_stands_until_it_is_taken_back_by_those_who_may() -> None:
+    subject = good().approvals[0].subject
+    veto = approval("legal", "lea", subject, 4, says="reject", reason="no right to these rows")
+    signed = (*good().approvals, veto)
+    newer = changed(EVALUATION, votes=140)
+    again = tuple(changed(each, number=each.number + 10, subject=(*subject, newer.id)) for each in good().approvals)
+    assert codes(good(approvals=(*signed, *again), evaluations=(EVALUATION, newer))) == {"rejected"}, "newer evidence does not lift it"
+    assert "rejected" in codes(good(approvals=signed, policy=changed(POLICY, number=2))), "nor another policy"
+    other = approval("legal", "leo", subject, 5, reason="the rows are ours by contract")
+    assert codes(good(approvals=(*signed, other))) == {"rejected"}, "while lea is legal, only lea takes it back"
+    assert "only lea can take it back" in gate.weigh(good(approvals=signed)).objections[0].next
+    gone = gate.weigh(good(approvals=signed, vacant={veto.id}))
+    assert [o.code for o in gone.objections] == ["rejected"], "a person who is gone takes no veto along"
+    assert "whoever is legal now may lift it" in gone.objections[0].next
+    lifted = gate.weigh(good(approvals=(*signed, other), vacant={veto.id}))
+    assert not lifted.objections
+    assert any("leo, who is legal now, lifted a no (the rows are ours by contract)" in note for note in lifted.notes)
+    earlier = (*good().approvals, changed(other, number=3), veto)
+    assert codes(good(approvals=earlier, vacant={veto.id})) == {"rejected"}, "what was said before the no does not lift it"
+    assert codes(good(approvals=(*signed, other), vacant={veto.id}, barred={other.id: "leo made part of it"})) == {"rejected"}
+    assert not codes(good(approvals=signed, barred={veto.id: "lea was not legal"})), "it must have been permitted when it was said"
+    assert not codes(good(approvals=(*signed, approval("legal", "lea", subject, 6))))
+
+
 def test_nobody_gives_two_of_the_required_signatures() -> None:
     subject = good().approvals[0].subject
     signed = (*good().approvals[:2], approval("tester", "bea", subject, 3))

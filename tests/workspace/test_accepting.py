@@ -174,6 +174,34 @@ def test_a_no_counts_and_can_be_taken_back(project: Project) -> None:
     assert project.latest(Acceptance).id == third.id
 
 
+def test_a_no_outlives_the_role_of_who_said_it_and_whoever_holds_it_then_lifts_it(project: Project) -> None:
+    signed(project)
+    room = project.workspace
+    accepting.sign(as_(project, "rita"), "responsible_ai", "reject", "the refund answers are rude")
+    room.add_person("rita", ("customer_success",))
+    assert said(accepting.judge(project)) == {"rejected"}
+    policy(project, smallest="11")
+    assert "rejected" in said(accepting.judge(project)), "another policy does not lift it"
+    room.add_person("rolf", ("responsible_ai",))
+    with pytest.raises(NotAllowedError):
+        accepting.sign(as_(project, "dana"), "responsible_ai", "approve", "fine by me")
+    for role, name in {**SIGNERS, "responsible_ai": "rolf"}.items():
+        accepting.sign(as_(project, name), role, "approve", "they were mended")
+    made = accepting.judge(project)
+    assert made.accepted, made.objections
+    assert any("rolf, who is responsible_ai now, lifted a no" in note for note in made.notes)
+
+
+def test_a_no_of_somebody_who_might_not_sign_when_they_said_it_does_not_count(project: Project) -> None:
+    signed(project)
+    candidate, known = accepting.candidate_of(project), project.records(Approval)
+    with as_(project, "tess").act("approval.signed") as act:
+        act.write(known[-1].model_copy(update={"number": 9, "person": "dana", "role": "tester", "says": "reject", "candidate": candidate.id}))
+    made = accepting.judge(project)
+    assert made.accepted
+    assert any("A no does not count, because dana made part of it" in note for note in made.notes)
+
+
 def test_a_changed_policy_makes_signatures_stale(project: Project) -> None:
     signed(project)
     policy(project, smallest="12")

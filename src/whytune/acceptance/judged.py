@@ -70,6 +70,7 @@ def conclusion(found: HumanEvaluation, candidate: str) -> str:
 
 def signatures(case: Plea, weighed: Weighed) -> None:
     """Every role that must sign has signed what is there today, each a different person, and nobody said no."""
+    refused = _vetoes(case, weighed)
     current = set(weighed.evidence)
     standing: dict[tuple[str, str], Approval] = {}
     past: dict[str, Approval] = {}
@@ -80,10 +81,6 @@ def signatures(case: Plea, weighed: Weighed) -> None:
         else:
             past[given.role] = given
             standing.pop((given.role, given.person), None) if fits else None
-    for given in standing.values():
-        if given.says == "reject":
-            weighed.object("rejected", f"{given.person} ({given.role}) says no: {given.reason}", "mend it, then ask again", given.id)
-            weighed.approvals.append(given.id)
     given_by: dict[str, str] = {}
     for role in case.policy.signatures:
         yes = [given for given in standing.values() if given.role == role and given.says == "approve"]
@@ -93,10 +90,38 @@ def signatures(case: Plea, weighed: Weighed) -> None:
             given_by[good[-1].person] = role
             weighed.approvals.append(good[-1].id)
             weighed.solo = weighed.solo or good[-1].solo
-        elif not yes and role in past and not any(key[0] == role for key in standing):
+        elif yes or role in refused:
+            continue  # told above
+        elif role in past:
             weighed.object("stale", f"The {role} signed {_what_changed(case, past[role], current)}", ask, past[role].id)
-        elif not yes and not any(key[0] == role for key in standing):
+        else:
             weighed.object("unsigned", f"The {role} has not signed", ask)
+
+
+def _vetoes(case: Plea, weighed: Weighed) -> set[str]:
+    """A no stands, whatever is measured or asked for later, until it is taken back; gives the roles in which one stands.
+
+    Who said it takes it back by signing. Somebody else can only where that person no longer holds the role: so that a no
+    cannot be got rid of by getting rid of a person, nor stand for ever because one left.
+    """
+    last = {(given.role, given.person): given for given in case.approvals if (given.project, given.candidate, given.dataset) == (case.project, case.candidate.id, case.dataset.id)}
+    refused = set()
+    for given in last.values():
+        if given.says != "reject":
+            continue
+        said = f"{given.person} ({given.role}) says no: {given.reason}"
+        heirs = [each for each in last.values() if each.role == given.role and each.says == "approve" and each.policy == case.policy.id and each.number > given.number]
+        lifted = next((each for each in heirs if given.id in case.vacant and each.id not in case.barred), None)
+        if given.id in case.barred:
+            weighed.notes.append(f"A no does not count, because {case.barred[given.id]}: {said}")
+        elif lifted:
+            weighed.notes.append(f"{lifted.person}, who is {given.role} now, lifted a no ({lifted.reason}): {said}")
+        else:
+            who = f"whoever is {given.role} now may lift it" if given.id in case.vacant else f"only {given.person} can take it back"
+            weighed.object("rejected", said, f"mend it; {who}: whytune sign {case.name} --role {given.role} --reason \"...\"", given.id)
+            weighed.approvals.append(given.id)
+            refused.add(given.role)
+    return refused
 
 
 def _counts(case: Plea, weighed: Weighed, given: Approval, given_by: dict[str, str]) -> bool:

@@ -6,7 +6,7 @@ what came of it. Pure values: the workspace gathers them, `gate.weigh` weighs th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, TypeVar
@@ -84,7 +84,9 @@ class Plea:
     live: str = ""
     approvals: Sequence[Approval] = ()
     barred: Mapping[str, str] = field(default_factory=dict)
-    """Id of an approval or waiver to why that person may not give it, by the duties as they are now."""
+    """Id of an approval or waiver to why that person may not give it, by the duties as they are now; of a no, as they were when it was said."""
+    vacant: Collection[str] = ()
+    """Ids of those that say no and whose person no longer holds that role: whoever holds it now may lift them."""
 
     @property
     def name(self) -> str:

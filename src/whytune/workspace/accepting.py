@@ -73,7 +73,8 @@ def case_for(project: Project, arm: str = "", *, policy: Policy | None = None, t
         row_reviews=project.records(RowReview), dataset_approvals=project.records(DatasetApproval), fallbacks=_fallbacks(project, candidate),
         approvals=project.records(Approval),
     )  # fmt: skip
-    return replace(held, against_live=_against_live(project, held), live=_live(project), barred=_barred(project, held))
+    barred, (unfounded, vacant) = _barred(project, held), _vetoes(project, held)
+    return replace(held, against_live=_against_live(project, held), live=_live(project), barred=barred | unfounded, vacant=vacant)
 
 
 def seen_by_signer(case: Plea, weighed: Weighed) -> str:
@@ -248,6 +249,22 @@ def _barred(project: Project, case: Plea) -> dict[str, str]:
         except NotAllowedError as error:
             found[given.id] = "; ".join(error.problems) or error.what
     return found
+
+
+def _vetoes(project: Project, case: Plea) -> tuple[dict[str, str], set[str]]:
+    """Of those that say no about this candidate: which were not permitted when they were said, and why; and whose person holds that role no longer."""
+    said = [given for given in case.approvals if (given.candidate, given.dataset, given.says) == (case.candidate.id, case.dataset.id, "reject")]
+    if not said:
+        return {}, set()
+    people = {person.name: person for person in project.workspace.people()}
+    book = duties.book_of(project.workspace)
+    unfounded: dict[str, str] = {}
+    for given in said:
+        then = duties.OpenItem.of(book.until(given.id), subject_of(case))
+        # Before there were people, whoever was alone held every role.
+        if reasons := then.reasons(given.person, given.role) if then.people else []:
+            unfounded[given.id] = "; ".join(reasons)
+    return unfounded, {given.id for given in said if people and given.role not in (people[given.person].roles if given.person in people else ())}
 
 
 def _live(project: Project) -> str:

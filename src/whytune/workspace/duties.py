@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
 from weakref import WeakKeyDictionary, proxy
 
@@ -79,6 +80,10 @@ class Book:
     events: Sequence[Event]
     named_in: Callable[[Sequence[str]], Mapping[str, frozenset[str]]]
     persons: Mapping[str, Person]
+
+    def until(self, id: str) -> Book:
+        """The book as it was when this record was written; whole where no event wrote it."""
+        return replace(self, events=[*takewhile(lambda event: id not in event.wrote, self.events)])
 
     def authors(self, ids: Iterable[str]) -> dict[str, set[str]]:
         """Person to the acts by which they made something in the lineage of these ids."""
