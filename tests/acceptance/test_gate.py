@@ -245,6 +245,26 @@ def test_a_dimension_nobody_ran_is_missed_and_one_with_nothing_to_ask_is_noted()
     assert {o.code for o in gate.evidence(unsigned(reports=(nothing,), policy=named)).objections} == {"not_proven"}
 
 
+def test_a_round_that_is_repeated_until_it_passes_is_told_and_then_refused() -> None:
+    bad = changed(REVIEW, queue="queue:3", error_rate=measure("bad", 0.1, 0.07, 0.14, 300))
+    unsure = changed(REVIEW, queue="queue:4", error_rate=measure("bad", 0.03, 0.01, 0.07, 100))
+    twice = gate.evidence(unsigned(row_reviews=(bad, REVIEW)))
+    assert not twice.objections
+    assert "The review of the rows is round 2 about the same; earlier: failed" in twice.notes
+    thrice = gate.evidence(unsigned(row_reviews=(bad, unsure, REVIEW)))
+    assert [o.code for o in thrice.objections] == ["rounds"]
+    assert "round 3 about the same; earlier: failed, not proven; the policy allows 2" in thrice.objections[0].sentence
+    assert not gate.evidence(unsigned(row_reviews=(changed(bad, dataset=OTHER.id), changed(unsure, dataset=OTHER.id), REVIEW))).objections, "another version begins again"
+    worse, tie = changed(EVALUATION, queue="queue:5", conclusion="worse"), changed(EVALUATION, queue="queue:6", form="rubric", conclusion="tie")
+    other = changed(EVALUATION, queue="queue:7", candidates=("candidate:prompt", "candidate:rag"))
+    told = gate.evidence(unsigned(evaluations=(worse, other, EVALUATION)))
+    assert not told.objections
+    assert "The human evaluation is round 2 about the same; earlier: worse" in told.notes
+    assert [o.code for o in gate.evidence(unsigned(evaluations=(worse, tie, EVALUATION))).objections] == ["rounds"]
+    one = changed(POLICY, human=changed(POLICY.human, most_rounds=1))
+    assert [o.code for o in gate.evidence(unsigned(evaluations=(worse, EVALUATION), policy=one)).objections] == ["rounds"]
+
+
 def test_the_first_candidate_of_a_round_reads_its_conclusion_the_other_way_round() -> None:
     turned = changed(EVALUATION, candidates=(CANDIDATE.id, "candidate:rag"), arms=("tuned", "rag"))
     assert "failed" in {o.code for o in gate.evidence(unsigned(evaluations=(turned,))).objections}

@@ -21,6 +21,8 @@ def row_review(case: Plea, weighed: Weighed) -> None:
     if found is None:
         return
     alone(case, weighed, found.solo, "The review of the rows", found)
+    said = ["failed" if each.error_rate.low > terms.most_bad_rows else "not proven" if each.error_rate.high > terms.most_bad_rows else "passed" for each in case.row_reviews if each.dataset == case.dataset.id]
+    _rounds(case, weighed, "The review of the rows", said, found)
     if found.error_rate.high > terms.most_bad_rows:
         weighed.object(
             "failed" if found.error_rate.low > terms.most_bad_rows else "not_proven",
@@ -48,6 +50,8 @@ def human_evaluation(case: Plea, weighed: Weighed) -> None:
     if found is None:
         return
     alone(case, weighed, found.solo, "The human evaluation", found)
+    about = [each for each in case.evaluations if each.dataset == case.dataset.id and case.candidate.id in each.candidates]
+    _rounds(case, weighed, "The human evaluation", [conclusion(each, case.candidate.id).replace("_", " ") for each in about], found)
     if len(set(found.reviewers)) < terms.reviewers:
         weighed.object("too_few", f"{len(set(found.reviewers))} people judged the answers; the policy asks for {terms.reviewers}", again, found.id)
     elif terms.reviewers > 1:
@@ -59,6 +63,18 @@ def human_evaluation(case: Plea, weighed: Weighed) -> None:
             "failed" if said == "worse" else "not_proven",
             f"People found {phrase(arm)} {said.replace('_', ' ')} against {other}: share of decisive votes {span(found.preference)} (n = {found.decisive:,})", again, found.id,
         )  # fmt: skip
+
+
+def _rounds(case: Plea, weighed: Weighed, what: str, said: Sequence[str], found: Made) -> None:
+    """People who are asked about the same thing often enough say yes by chance: every round counts, and is told."""
+    if len(said) < 2:
+        return
+    most = case.policy.human.most_rounds
+    told = f"{what} is round {len(said)} about the same; earlier: {', '.join(said[:-1])}"
+    if len(said) > most:
+        weighed.object("rounds", f"{told}; the policy allows {most}", "bring new rows, or mend the candidate: what is new is asked about anew", found.id)
+    else:
+        weighed.notes.append(told)
 
 
 def conclusion(found: HumanEvaluation, candidate: str) -> str:

@@ -44,6 +44,8 @@ class HumanTerms(Value):
     """The upper bound of the share of bad rows must lie below it."""
     conclusions: tuple[str, ...] = ("better", "tie")
     """Conclusions of a human evaluation, seen from the candidate, that are let through."""
+    most_rounds: int = Field(default=2, ge=1)
+    """Closed rounds about the rows of one version, and about the answers of one candidate, whatever each of them found."""
 
 
 class ResponsibleTerms(Value):

@@ -40,6 +40,7 @@ SAID = {
     "alpha": "Krippendorff's alpha that they must reach",
     "most_bad_rows": "the upper bound of the share of bad rows must lie below this",
     "conclusions": "of the human evaluation, seen from the candidate; may also be not_proven",
+    "most_rounds": "closed rounds about the rows of one version, and about the answers of one candidate",
     "statuses": "of every responsible-AI dimension; of: PASS, WAIVED, NOT PROVEN, NOT RUN, FAIL",
     "licences": "of the base model; empty: any",
     "personal": "whether rows may hold personal data or secrets",
