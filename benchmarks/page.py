@@ -23,7 +23,7 @@ comes from. None of them is part of this project; `WHYTUNE_CASES` names the fold
 def page(kept: Mapping[str, Kept], before: str = "") -> str:
     """The whole page. A part without a result here stays as it is in the page before, or is left out."""
     stood = {part.partition("\n")[0]: part for part in before.split("\n## ")[1:]}
-    writers = {"demo": _demo, "cases": _cases, "training": _training, "answering": _answering, "data": _plain, "near": _plain, "checks": _checks, "store": _plain, "review": _plain, "serving": _plain, "help": _plain, "web": _plain, "live": _plain}
+    writers = {"demo": _demo, "cases": _cases, "training": _training, "answering": _answering, "data": _plain, "near": _plain, "checks": _checks, "store": _plain, "review": _plain, "serving": _plain, "help": _plain, "web": _web, "live": _live}
     titles = {
         "demo": "`make demo`, after set-up", "cases": "Real data, from files to verdict", "training": "Training speed", "answering": "Answering speed",
         "data": "100,000 rows: import, split, certificate, checks", "near": "Exact and near-duplicates of 1,000,000 texts", "checks": "Every check over 10,000 and 100,000 rows", "store": "Store and search", "review": "Review queue with 50 people", "serving": "Serving: what the gateway adds", "web": "The site with 50 use cases, 10,000 cases, 500 runs; fifty people and five live runs", "live": "A training that somebody watches in the browser", "help": "`whytune --help`",
@@ -101,6 +101,36 @@ def _checks(result: Mapping[str, Any]) -> str:
 
 def _dearest(by_check: Mapping[str, float]) -> str:
     return ", ".join(f"`{name}` {spent:.1f}" for name, spent in sorted(by_check.items(), key=lambda one: -one[1])[:4])
+
+
+def _web(result: Mapping[str, Any]) -> str:
+    pages, crowd = result["pages"], result["crowd"]
+    rows = [(f"`{url}`", one["first_ms"], one["median_ms"], one["p95_ms"], one["processor_ms"], f"{one['bytes']:,}") for url, one in pages["pages"].items()]
+    visits = ", ".join(f"`{url}` {size / 1000:.0f} KB" for url, size in pages["first_visit_bytes"].items())
+    slow = ", ".join(f"`{url}`" for url in pages["above_200_ms"]) or "none"
+    return (
+        f"Bars: a first visit of at most 150 KB; 95 of 100 answers within 200 ms; fifty people and five live runs on one process without an error.\n\n"
+        f"- one request after the other: 95 of 100 within **{pages['p95_ms']} ms**; the slowest page 95 of 100 times within {pages['worst_p95_ms']} ms; the dearest takes {pages['most_processor_ms']} ms of processor time; above 200 ms: {slow}\n"
+        f"- the first page after a start: {pages['first_page_after_a_start_ms']} ms\n"
+        f"- bytes of a first visit, everything included: {visits}\n"
+        f"- {crowd['people']} people who think {crowd['think_seconds']} s, {crowd['live_runs']} trainings going on with their pages open, {crowd['seconds']} s: {crowd['pages']:,} pages, **{sum(crowd['errors'].values())} errors**; "
+        f"median {crowd['median_ms']} ms, p95 {crowd['p95_ms']} ms, p99 {crowd['p99_ms']} ms; {crowd['processor_ms_a_page']} ms of processor time a page, live streams included; the server took {crowd['server_processor_percent']} % of a core, "
+        f"the trainings made {crowd['training_steps']:,} steps meanwhile and {crowd['points_heard']:,} points of their curves were heard; load {crowd['load_before']} before, {crowd['load_after']} after\n\n"
+        f"{_table(('page', 'first ms', 'median ms', 'p95 ms', 'processor ms', 'bytes'), rows)}"
+    )
+
+
+def _live(result: Mapping[str, Any]) -> str:
+    rows = []
+    for name, title in (("seconds_a_step", "seconds a step"), ("processor_seconds_a_step", "processor seconds a step, training and server")):
+        one = result[name]
+        rows.append((title, f"{one['alone']:.5f}", f"{one['watched']:.5f}", f"{one['more_percent']:+.2f} % ({one['low_percent']:+.2f} to {one['high_percent']:+.2f})"))
+    return (
+        f"Bar: a live page adds at most 1 % to training time. {result['pairs']} pairs of stretches of {result['seconds_each']:.0f} s of one training, {result['steps']:,} steps in all; medians, and the ratio of the medians with its 95 % interval.\n\n"
+        f"{_table(('', 'nobody looks', 'a page is open', 'difference'), rows)}\n"
+        f"- the server took {result['server_processor_percent_alone']} % of a core while nobody looked, **{result['server_processor_percent_watched']} %** with the page open\n"
+        f"- what the training does to be followed at all, watched or not: {result['notes_microseconds_a_step']:.0f} microseconds of processor time a step\n"
+    )
 
 
 def _plain(result: Mapping[str, Any], path: str = "") -> str:

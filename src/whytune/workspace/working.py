@@ -31,6 +31,7 @@ from whytune.errors import (
     UsageError,
     WhytuneError,
 )
+from whytune.jobs.precedence import give_way
 from whytune.jobs.progress import Progress, Silent
 from whytune.records.job import DRAFT, Job, JobFailure, JobPoint
 from whytune.workspace import drafting, importing, outcomes, roles
@@ -172,6 +173,7 @@ def needed(status: Status, kind: str) -> str:
 
 def perform(workspace: Workspace, id: str, held: int | None = None) -> None:
     """Do the work, in the process that was begun for it, as the person who asked. held: descriptor of the job's lock."""
+    give_way()
     descriptor = workspace.store.jobs.take_up(id, held)
     found = workspace.store.jobs.one(id)
     acting = workspace.as_person(found.person)  # the door that kept the job had proved who it is
