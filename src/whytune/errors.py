@@ -110,6 +110,20 @@ class NotAllowedError(WhytuneError):
     exit_code = 4
 
 
+class NotSignedInError(NotAllowedError):
+    """Nobody has said who they are, or not so that it can be believed."""
+
+
+class WaitError(NotAllowedError):
+    """Tried too often: it may be tried again after some time."""
+
+    code = "wait"
+
+    def __init__(self, what: str, *, next: str, seconds: int) -> None:
+        super().__init__(what, next=next)
+        self.seconds = seconds
+
+
 class NotFoundError(WhytuneError):
     """There is nothing by that name."""
 

@@ -42,9 +42,14 @@ def test_five_wrong_passwords_lock_a_name_for_fifteen_minutes(accounts: Accounts
     for _ in range(5):
         accounts.check_password("ada", "no")
     assert not accounts.check_password("ada", GOOD)
+    for _ in range(5):  # a name that nobody has is locked just so
+        assert not accounts.check_password("nobody", "no")
     clock.now += timedelta(minutes=14, seconds=59)
+    assert [accounts.locked_for(name) for name in ("ada", "nobody", "bo")] == [1, 1, 0]
+    assert list(accounts.locked()) == ["ada"]
     assert not accounts.check_password("ada", GOOD)
     clock.now += timedelta(seconds=2)
+    assert [accounts.locked_for(name) for name in ("ada", "nobody")] == [0, 0]
     assert accounts.check_password("ada", GOOD)
     assert not accounts.check_password("bo", GOOD)
 

@@ -138,7 +138,7 @@ def test_signing_in_with_a_password_and_out(room: Workspace) -> None:
     staffed(room)
     people.set_password(room.as_person("ada"), "ada", GOOD)
     web = client(room)
-    assert web.post("/api/v1/session", json={"name": "ada", "password": "wrong"}).status_code == 403
+    assert web.post("/api/v1/session", json={"name": "ada", "password": "wrong"}).status_code == 401
     signed = web.post("/api/v1/session", json={"name": "ada", "password": GOOD})
     assert {"httponly", "samesite=strict"} <= {part.strip().lower() for part in signed.headers["set-cookie"].split(";")}
     assert signed.headers["cache-control"] == "no-store"

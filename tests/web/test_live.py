@@ -66,6 +66,25 @@ def _serving(room: Workspace, **changes: str | int) -> Announced:
     return made
 
 
+def test_a_release_has_its_shown_name_as_its_address(room: Workspace, web: TestClient) -> None:
+    newest = room.store.list(Release)[-1].id
+    for name in ("support/2", "support%2F2", "champion", newest):
+        assert web.get(f"/api/v1/registry/{name}").json()["release"]["id"] == newest
+        assert web.get(f"/api/v1/releases/{name}").json()["name"] == "support/2"
+        assert web.get(f"/api/v1/releases/{name}/verify").json()["release"] == newest
+        assert web.get(f"/api/v1/registry/{name}/verify").json()["release"] == newest
+        assert web.get(f"/api/v1/releases/{name}/files/card.json").status_code == 200
+    assert "whytune release show support/2" in web.get("/registry/support/2", headers=HTML).text
+    assert [web.get(f"/registry/{name}", headers=HTML).status_code for name in ("support/3", "support/x", "other/1")] == [404] * 3
+    done = web.post("/registry/support/1/retire", data={"_once": "a" * 32, "reason": "a newer one is there"})
+    assert (done.status_code, web.get("/api/v1" + done.headers["location"]).json()["release"]["state"]) == (303, "retired")
+
+
+def test_filters_and_names_that_are_not_there_are_told(room: Workspace, web: TestClient) -> None:
+    for address, status in (("/consumers/secret/nothing", 404), ("/projects?stage=zzz", 400), ("/tasks?kind=zzz", 400), ("/search?q=a&kind=zzz", 400), ("/projects?stage=Live", 200), ("/tasks?kind=sign", 200)):
+        assert (address, web.get(address, headers=HTML).status_code) == (address, status)
+
+
 def test_every_page_shows_hostile_words_as_text_and_has_its_twin(room: Workspace, web: TestClient) -> None:
     id, release = said(room, 1), room.store.list(Release)[-1].id
     _serving(room)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
 import threading
 import unicodedata
@@ -40,6 +41,8 @@ COST, BLOCK, LANES = 2**15, 8, 1
 """scrypt: 32 MiB and about a tenth of a second for each attempt. Kept with each password, so that they can be raised."""
 SHORTEST, LONGEST = 10, 512
 WRONG, LOCKED = 5, timedelta(minutes=15)
+STRANGERS = 10_000
+"""Names nobody has that are remembered as tried: each try takes as long as a real one, so that many take longer than a lock lasts."""
 SESSION, WELCOME = timedelta(hours=12), timedelta(hours=1)
 TOKEN, LINK = "wt_", "wl_"
 MOST_DAYS = 3650
@@ -136,6 +139,10 @@ class Accounts:
     def __init__(self, database: Database, clock: Callable[[], datetime] = _utc) -> None:
         self._database = database
         self.clock = clock
+        # Names that nobody has are counted and locked like the others, or a lock would say which there are. In memory:
+        # what people type into the field for a name may be a password, and stands in no table.
+        self._strangers: dict[str, tuple[int, datetime | None]] = {}
+        self._counting = threading.Lock()
 
     # Passwords
 
@@ -165,6 +172,8 @@ class Accounts:
                 until = (self.clock() + LOCKED).isoformat() if wrong >= WRONG else ""
                 kept = {"person": person, "wrong": wrong, "locked_until": until}
                 connection.execute(sqlite.insert(attempts).on_conflict_do_update(index_elements=["person"], set_=kept), kept)
+        if known is None:
+            self._count_stranger(person)
         plain = unicodedata.normalize("NFKC", password[: LONGEST + 1])
         if known is None or locked:
             _scrypt(plain, b"\0" * 16, COST, BLOCK, LANES)  # takes as long as a real one
@@ -179,6 +188,24 @@ class Accounts:
         """Whether this person has a password."""
         with self._database.reading("look for a password") as connection:
             return connection.scalar(select(passwords.c.person).where(passwords.c.person == person)) is not None
+
+    def locked_for(self, person: str) -> int:
+        """Seconds, rounded up, for which wrong passwords have locked this name, whether or not anybody has it; 0 where it is not locked."""
+        with self._counting:
+            _, until = self._strangers.get(person, (0, None))
+        text = self.locked().get(person, "")
+        ends = datetime.fromisoformat(text) if text else until
+        return max(0, math.ceil((ends - self.clock()).total_seconds())) if ends else 0
+
+    def _count_stranger(self, person: str) -> None:
+        with self._counting:
+            wrong, until = self._strangers.pop(person, (0, None))
+            if until is None or until <= self.clock():
+                wrong = 1 if until else wrong + 1
+                until = self.clock() + LOCKED if wrong >= WRONG else None
+            self._strangers[person] = (wrong, until)
+            while len(self._strangers) > STRANGERS:
+                del self._strangers[next(iter(self._strangers))]
 
     def locked(self) -> dict[str, str]:
         """Names that wrong passwords have locked, and until when (UTC)."""

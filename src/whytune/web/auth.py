@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from whytune.errors import NotAllowedError, WhytuneError
+from whytune.errors import NotAllowedError, NotSignedInError, WhytuneError
 from whytune.web.errors import said
 from whytune.workspace.workspace import Workspace
 
@@ -40,10 +40,6 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin", "cross-origin-resource-policy": "same-origin",
 }  # fmt: skip
 TOKEN_HINT = "send Authorization: Bearer TOKEN; `whytune user token NAME` makes one"
-
-
-class NotSignedInError(NotAllowedError):
-    """Nobody has said who they are."""
 
 
 class PersonDoor:

@@ -12,10 +12,12 @@ from whytune.errors import (
     NotAllowedError,
     NotFoundError,
     NotProvenError,
+    NotSignedInError,
     RefusedError,
     TooLargeError,
     UnavailableError,
     UsageError,
+    WaitError,
     WhytuneError,
 )
 
@@ -23,6 +25,8 @@ STATUS: tuple[tuple[type[WhytuneError], int], ...] = (
     (TooLargeError, 413),
     (UsageError, 400),
     (DataError, 400),
+    (NotSignedInError, 401),
+    (WaitError, 429),
     (NotAllowedError, 403),
     (NotFoundError, 404),
     (RefusedError, 409),
@@ -47,5 +51,11 @@ def error_body(error: WhytuneError) -> dict[str, Any]:
 def said(error: WhytuneError, status: int = 0) -> JSONResponse:
     """The answer for an error; with another status where one is given."""
     status = status or status_of(error)
-    headers = {"WWW-Authenticate": 'Bearer realm="whytune"'} if status == 401 else None
-    return JSONResponse(error_body(error), status, headers)
+    return JSONResponse(error_body(error), status, headers_of(error, status))
+
+
+def headers_of(error: WhytuneError, status: int) -> dict[str, str]:
+    """What the answer to an error says in its headers: how one signs in, when one may try again."""
+    if isinstance(error, WaitError):
+        return {"Retry-After": str(error.seconds)}
+    return {"WWW-Authenticate": 'Bearer realm="whytune"'} if status == 401 else {}

@@ -18,9 +18,10 @@ from typing import Any
 
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, compile_path
 
 from whytune.errors import NotFoundError, TooLargeError, UsageError
 from whytune.text import unkeepable
@@ -96,11 +97,27 @@ def project_named(workspace: Workspace, name: str) -> Project:
     return HeldProject(workspace, chosen) if isinstance(workspace, LookingRoom) else Project(workspace, chosen)
 
 
+class _ReleaseWord(Convertor[str]):
+    """A release in an address: an id, an alias, or its shown name `support/1`."""
+
+    regex = "[^/]+(?:/[0-9]+)?"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("release", _ReleaseWord())
+
+
 class Address(Route):
     """A route that remembers what it stands for: the function behind it, and whether it speaks json, html or takes a form."""
 
     def __init__(self, method: str, path: str, endpoint: Callable[[Request], Any], *, function: Callable[..., Any], face: str, status: int = 200) -> None:
         super().__init__(path, endpoint, methods=[method], name=f"{method} {path}")
+        self.path_regex, self.path_format, self.param_convertors = compile_path(path.replace("{release}", "{release:release}"))
         self.function = function
         self.face = face
         self.status = status

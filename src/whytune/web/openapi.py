@@ -26,7 +26,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 ERRORS = {
     "400": "The request or its data cannot be used", "401": "Nobody is signed in", "403": "Not allowed: role, duty, another host or site", "404": "There is nothing by that name",
-    "413": "More than is taken at once", "409": "The evidence says no, is not enough, or another process works on it", "503": "A backing service does not answer",
+    "413": "More than is taken at once", "409": "The evidence says no, is not enough, or another process works on it", "429": "Tried too often", "503": "A backing service does not answer",
 }  # fmt: skip
 PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 DEEP = 4

@@ -23,6 +23,7 @@ from starlette.responses import HTMLResponse
 from whytune.errors import WhytuneError
 from whytune.web import curves, linking, markdown, showing
 from whytune.web.auth import csrf_of, local_path, session_of
+from whytune.web.errors import headers_of
 from whytune.web.forms import SECRET
 from whytune.web.handling import WebRequest, project_named
 from whytune.workspace.workspace import Workspace
@@ -122,7 +123,7 @@ def failure(error: WhytuneError, status: int, request: Request, workspace: Works
         "action": request.url.path if typed else "",
     }  # fmt: skip
     frame = frame_of(request, workspace, Head(showing.TITLES.get(status, "This did not work")))
-    return HTMLResponse(environment().get_template("failure.html.j2").render(it=told, frame=frame), status)
+    return HTMLResponse(environment().get_template("failure.html.j2").render(it=told, frame=frame), status, headers_of(error, status))
 
 
 def _ways(error: WhytuneError, request: Request, workspace: Workspace | None) -> tuple[linking.Onward, list[tuple[str, str]]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-TITLES = {400: "This cannot be used", 401: "Please sign in", 403: "Not allowed", 404: "There is nothing here", 409: "Not as things stand", 413: "Too large", 503: "Not available now", 500: "Something went wrong inside"}
+TITLES = {400: "This cannot be used", 401: "Please sign in", 403: "Not allowed", 404: "There is nothing here", 409: "Not as things stand", 413: "Too large", 429: "Not now", 503: "Not available now", 500: "Something went wrong inside"}
 CLIP = 600
 """Letters of a text from outside that are shown at once."""
 _BIDI = {chr(code) for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200B, 0x200C, 0x2060, 0xFEFF)}

@@ -121,6 +121,10 @@ def stage(found: Sequence[BoxState]) -> str:
     return next((box.title for box in found if box.word == "at work"), "Closed")
 
 
+STAGES = (*(place.title for place in PLACES.values()), "Live", "Closed")
+"""What `stage` may say."""
+
+
 def working(room: LookingRoom, projects: Sequence[str]) -> dict[str, Job]:
     """The work that goes on now, by project."""
     return {job.project: job for job in room.store.jobs.going(projects)}

@@ -12,7 +12,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from whytune.errors import NotAllowedError, NotFoundError, RefusedError, UsageError
+from whytune.errors import (
+    NotAllowedError,
+    NotFoundError,
+    NotSignedInError,
+    RefusedError,
+    UsageError,
+    WaitError,
+)
 from whytune.records.ledger import ROLES, Person
 from whytune.records.team import BreakGlass
 from whytune.workspace import lately, roles
@@ -97,11 +104,11 @@ def find(workspace: Workspace, name: str) -> Person:
 
 
 def prove(workspace: Workspace, name: str, password: str) -> Workspace:
-    """The workspace acting as this person, whose password this is. Raises NotAllowedError, without saying what was wrong."""
+    """The workspace acting as this person, whose password this is. Raises NotSignedInError, without saying what was wrong, and WaitError while the name is locked."""
+    if seconds := workspace.store.accounts.locked_for(name):
+        raise WaitError(f"After five wrong passwords in a row this name is locked for {-(-seconds // 60)} more minutes", next="wait and try again, or ask an admin for a welcome link", seconds=seconds)
     if not workspace.store.accounts.check_password(name, password) or name not in {person.name for person in workspace.people()}:
-        raise NotAllowedError(
-            "The name or the password is wrong, or the name is locked for 15 minutes after five wrong passwords", next="wait and try again, or ask an admin for a welcome link"
-        )
+        raise NotSignedInError("The name or the password is wrong; five wrong passwords in a row lock a name for 15 minutes", next="try again, or ask an admin for a welcome link")
     return workspace.as_person(name)
 
 

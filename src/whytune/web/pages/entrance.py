@@ -22,7 +22,7 @@ from whytune.errors import TooLargeError, UsageError, WhytuneError
 from whytune.text import unkeepable
 from whytune.web import rendering
 from whytune.web.auth import COOKIE, INTERRUPTED, csrf_of, local_path, session_of
-from whytune.web.errors import status_of
+from whytune.web.errors import headers_of, status_of
 from whytune.web.forms import LARGEST_FORM, LARGEST_UPLOAD, SECRET, SentForm, sent
 from whytune.web.frame import form
 from whytune.web.handling import Address, WebRequest
@@ -55,7 +55,7 @@ def signed_in(request: Request, given: SentForm) -> Response:
             raise UsageError("A name and a password are needed", next="type both")
         acting = people.prove(workspace, name, password)
     except WhytuneError as error:
-        return _page(request, {"then": then, "name": name, "what": error.what, "next": error.next, "send": send, "kept": kept}, status_of(error))
+        return _page(request, {"then": then, "name": name, "what": error.what, "next": error.next, "send": send, "kept": kept}, status_of(error), headers_of(error, 0))
     opened = begin_session(request, acting)
     return _again(request, acting, opened, send, kept) if send else carry(request, RedirectResponse(then, 303), opened)
 
@@ -125,12 +125,14 @@ def _again(request: Request, acting: Workspace, secret: str, send: str, kept: Ke
     return carry(request, _drawn("again.html.j2", told, frame, 200), secret)
 
 
-def _page(request: Request, told: dict[str, Any], status: int = 200) -> Response:
+def _page(request: Request, told: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
     usual = {"then": "/", "name": "", "what": "", "next": "", "send": "", "kept": [], "files": [], "too_large": False}
     told = {**usual, **told}
     told["held"] = json.dumps(told["kept"]) if told["kept"] else ""
     frame = rendering.frame_of(request, None, rendering.Head("Sign in"))
-    return _drawn("sign_in.html.j2", told, frame, status)
+    answer = _drawn("sign_in.html.j2", told, frame, status)
+    answer.headers.update(headers or {})
+    return answer
 
 
 def _welcome(request: Request, token: str, error: WhytuneError | None = None, status: int = 200) -> Response:

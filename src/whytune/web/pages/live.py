@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from whytune.errors import NotFoundError
 from whytune.records.release import Acceptance
 from whytune.records.served import SCOPES, USUAL_SCOPES, ConsumerKey
 from whytune.web.frame import form, page
@@ -98,6 +99,8 @@ def added(ask: WebRequest) -> Any:
 def told(ask: WebRequest) -> Any:
     """The secret of a key just made, once."""
     name = ask.path["key"]
+    if name not in {key.key for key in consumers.keys(ask.workspace)}:
+        raise NotFoundError(f"There is no key {name[:40]!r}", next="whytune key list")
     return {"key": name, "secret": SECRETS.take(ask.workspace.person.name, name), "aliases": sorted(releasing.aliases(ask.workspace))}
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from whytune.errors import UsageError
 from whytune.web import paging
 from whytune.web.frame import page
 from whytune.web.handling import WebRequest
 from whytune.web.linking import hit_link, place_link, task_link
-from whytune.workspace import held, my_tasks, permissions, portfolio, searching
+from whytune.workspace import held, mapping, my_tasks, permissions, portfolio, searching
 from whytune.workspace.portfolio import UseCaseLine
 
 LONGEST = searching.LONGEST
@@ -19,7 +19,7 @@ LONGEST = searching.LONGEST
 
 def tasks(ask: WebRequest) -> Any:
     """What waits for whoever asks, worked out from records and roles; what waits longest stands first."""
-    wanted, kind = paging.asked(ask.query), ask.query.get("kind", "")
+    wanted, kind = paging.asked(ask.query), _one_of(ask.query.get("kind", ""), "kind", get_args(my_tasks.TaskKind))
     room = held.looking(ask.workspace)
     every = my_tasks.tasks_for(room)
     kinds = sorted({task.kind for task in every})
@@ -31,7 +31,7 @@ def tasks(ask: WebRequest) -> Any:
 def projects(ask: WebRequest) -> Any:
     """Every use case with how far it is and for whom it waits; what waits longest stands first."""
     wanted, words = paging.asked(ask.query), _words(ask.query.get("q", ""))
-    stage, who = ask.query.get("stage", ""), ask.query.get("who", "")
+    stage, who = _one_of(ask.query.get("stage", ""), "stage", mapping.STAGES), ask.query.get("who", "")
     room = held.looking(ask.workspace)
     every = portfolio.use_cases(room)
     found = [line for line in every if _fits(line, words) and stage in ("", line.stage) and who in ("", *line.waiting_for)]
@@ -59,13 +59,18 @@ def search(ask: WebRequest) -> Any:
     """Use cases, dataset versions, rounds of review, releases, people and documentation in which all the words stand."""
     wanted, text, kind = paging.asked(ask.query), ask.query.get("q", "").strip(), ask.query.get("kind", "")
     _words(text)
-    if kind and kind not in searching.KINDS:
-        raise UsageError(f"Nothing here is a {kind[:40]!r}", next=f"kind may be: {', '.join(searching.KINDS)}")
+    _one_of(kind, "kind", searching.KINDS)
     every = searching.search(ask.workspace, text)
     found = [hit for hit in every if kind in ("", hit.kind)]
     counts = {one: sum(hit.kind == one for hit in every) for one in searching.KINDS}
     lines = [{**dataclasses.asdict(hit), "link": hit_link(hit)} for hit in wanted.of(len(found)).cut(found)]
     return {"q": text, "kind": kind, "kinds": counts, "found": lines, "page": wanted.of(len(found))}
+
+
+def _one_of(text: str, name: str, known: Iterable[str]) -> str:
+    if text and text not in known:
+        raise UsageError(f"There is no {name} {text[:40]!r}", next=f"choose one of: {', '.join(known)}")
+    return text
 
 
 def _words(text: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from whytune.errors import NotAllowedError, UsageError
+from whytune.errors import NotAllowedError, NotSignedInError, UsageError
 from whytune.web import rendering
 from whytune.web.auth import local_path, session_of
 from whytune.web.frame import form, page
@@ -55,8 +55,8 @@ def password_changed(ask: WebRequest) -> Response:
     if people.has_password(workspace, name):
         try:
             people.prove(workspace, name, old)
-        except NotAllowedError as error:
-            raise NotAllowedError("The old password is wrong, or wrong passwords have locked the name for 15 minutes", next="wait and try again, or ask an admin for a welcome link") from error
+        except NotSignedInError as error:
+            raise NotAllowedError("The old password is wrong", next="try again, or ask an admin for a welcome link") from error
     people.set_password(workspace, name, password)
     answer = RedirectResponse(f"{ROOM}?changed=password", 303)
     return carry(ask.request, answer, begin_session(ask.request, workspace)) if session_of(ask.request.headers) else answer

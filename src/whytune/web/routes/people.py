@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from whytune.errors import NotAllowedError, NotSignedInError
 from whytune.web.handling import WebRequest, route
 from whytune.workspace import people, teams
 
@@ -44,7 +45,10 @@ def password_set(ask: WebRequest) -> Response:
     password, old = ask.take(password=str, old_=str)
     name, workspace = ask.path["person"], ask.workspace
     if name == workspace.person.name and people.has_password(workspace, name):
-        people.prove(workspace, name, old)
+        try:
+            people.prove(workspace, name, old)
+        except NotSignedInError as error:  # who they are is known: it is the old password that is wrong
+            raise NotAllowedError("The old password is wrong", next='send it as "old"') from error
     people.set_password(workspace, name, password)
     return Response(status_code=204)
 
