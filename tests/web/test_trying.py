@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from collections.abc import Iterator
@@ -62,6 +63,14 @@ def test_ask_rate_and_stop_the_endpoint(house: House) -> None:
         assert (rated.status_code, rated.headers["location"].partition("?")[0]) == (303, "/models/shop/champion")
         (given,) = house.room.store.traffic.inbox()
         assert (given.rating, given.correction, given.consent, given.consumer) == ("down", "On Monday.", True, "try.ada")
+        with web.stream("POST", "/models/stream/shop/champion", data={"_once": _once(page), "question": "When <i>does</i> it come?"}, headers=HTML) as flowing:
+            assert flowing.headers["content-type"].startswith("text/event-stream")
+            events = [(name, json.loads(text)) for name, text in re.findall(r"event: (\w+)\ndata: (.*)", flowing.read().decode())]
+        assert [name for name, _ in events] == ["piece"] * (len(events) - 1) + ["done"], "as it comes, then the page as it would be whole"
+        assert len(events) > 1
+        assert "When &lt;i&gt;does&lt;/i&gt; it come?" in events[-1][1]
+        assert 'id="tried"' in events[-1][1]
+        assert web.post("/models/stream/shop/champion", data={"_once": "b" * 32, "question": " "}, headers=HTML).status_code == 400
         other = web.post("/models/feedback/shop/champion", data={"_once": _once(web.get("/models/shop/champion", headers=HTML).text), **fields, "response": "resp_guessed"}, headers=HTML)
         assert other.status_code == 404
         process.stop(signal.SIGTERM)

@@ -69,7 +69,7 @@ OF: dict[str, str] = {
     **{f"POST {root}/consumers{what}": "key.changed" for root in ("", API) for what in ("", "/revoke/{key}")},
     **{f"POST {root}/feedback/{{id}}/triage": "feedback.triaged" for root in ("", API)},
     **{f"POST {root}/feedback/propose": "rows.proposed" for root in ("", API)},
-    **{f"POST {root}/models/{what}/{{alias:path}}": "model.tried" for root in ("", API) for what in ("try", "feedback")},
+    **{f"POST {root}/models/{what}/{{alias:path}}": "model.tried" for root in ("", API) for what in ("try", "feedback")}, "POST /models/stream/{alias:path}": "model.tried",
 }
 """Act by method and path."""
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncIterator, Generator
 from typing import Any, Literal, cast
 from urllib.parse import quote
 
-from whytune.errors import UsageError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from whytune.errors import UsageError, WhytuneError
 from whytune.web import rendering
 from whytune.web.frame import form, page
 from whytune.web.handling import WebRequest, plain, route
 from whytune.web.pages.registry import line
 from whytune.web.rendering import Head
+from whytune.web.showing import plain_text
 from whytune.workspace import consumers, endpoints, pedigree, registering, releasing, trying
 from whytune.workspace.feedback import Said
 from whytune.workspace.permissions import may
-from whytune.workspace.trying import Attempt
+from whytune.workspace.trying import Attempt, Tried
 
 PLACE = "http://127.0.0.1:8000/v1"
 """Where an endpoint listens unless it is told otherwise."""
@@ -33,8 +39,34 @@ def tried(ask: WebRequest) -> Any:
     if not ask.form:
         return answer
     # Shown at once and not behind a redirect: what was asked and said is kept nowhere unless the person agreed.
-    text = rendering.render(TEMPLATE, plain({**_about(ask), "tried": answer}), ask, HEAD)
-    return rendering.html(text)
+    return rendering.html(_page_of(ask, answer))
+
+
+def streamed(ask: WebRequest) -> StreamingResponse:
+    """The same as server-sent events: `piece` with some more text, then `done` with the page as it would be, or `failed`. Leaving ends the work."""
+    text, keep = ask.take(question=str, keep_=bool)
+    going = trying.stream(ask.workspace, Attempt(ask.path["alias"], text, keep))
+    return StreamingResponse(_flow(ask, going, next(going)), media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+
+
+async def _flow(ask: WebRequest, going: Generator[str | Tried], told: str | Tried) -> AsyncIterator[str]:
+    try:
+        while isinstance(told, str):
+            yield _event("piece", plain_text(told))
+            told = await run_in_threadpool(next, going)
+        yield _event("done", await run_in_threadpool(_page_of, ask, told))
+    except WhytuneError as error:  # the answer has begun: only an event can still say that it ends here
+        yield _event("failed", plain_text(f"{error.what}. {error.next}"))
+    finally:
+        going.close()
+
+
+def _event(name: str, text: str) -> str:
+    return f"event: {name}\ndata: {json.dumps(text)}\n\n"
+
+
+def _page_of(ask: WebRequest, answer: Tried) -> str:
+    return rendering.render(TEMPLATE, plain({**_about(ask), "tried": answer}), ask, HEAD)
 
 
 def rated(ask: WebRequest) -> Any:
@@ -82,6 +114,7 @@ def _back(ask: WebRequest, _: Any) -> str:
 routes = [
     *page("/models/{alias:path}", model, TEMPLATE, title=HEAD.title, cli=HEAD.cli),
     *form("/models/try/{alias:path}", tried, back="/models"),
+    *form("/models/stream/{alias:path}", streamed, back="/models"),
     *form("/models/feedback/{alias:path}", rated, back=_back, said="Thank you. It is in the inbox; somebody looks at it."),
     route("POST", "/api/v1/models/try/{alias:path}", tried),
     route("POST", "/api/v1/models/feedback/{alias:path}", rated, 201),
