@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,14 @@ FOCUS = """() => { const n = document.activeElement; if (!n || n === document.bo
   const small = n.matches('a, button, input, select, textarea, summary') && !(n instanceof SVGElement) && !n.closest('p, li, td, th, dd, label, pre, h1, h2, h3, caption, .outside') && (b.width < 24 || b.height < 24) && style.position !== 'absolute';
   return {what: n.tagName + ' ' + (n.textContent || n.name || '').trim().slice(0, 30), seen, marked, small, at: n.tagName + n.outerHTML.slice(0, 120)}; }"""
 
+OWN = re.compile(r'name="_csrf" value="[^"]*"|value="[0-9a-f]{32,}"|<a href="/profile">.*?</a>|\d+ (?:day|hour|minute)s?|just now|\d+')
+"""What differs on a page from person to person, and from minute to minute, without making it another page."""
+
+
+def likeness(html: str) -> str:
+    """The same for pages that look the same: secrets of forms, the name in the bar and figures left out."""
+    return sha256(OWN.sub("", html).encode()).hexdigest()
+
 
 @cache
 def _axe() -> str:
@@ -53,12 +63,23 @@ def _axe() -> str:
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 
 
-def axe(page: Any, options: dict[str, Any] = RULES) -> list[str]:
-    """Every finding of axe as a line."""
+def axe(page: Any, options: dict[str, Any] = RULES, only: str = "body") -> list[str]:
+    """Every finding of axe as a line. only: a selector of the parts that are looked at."""
     if not page.evaluate("typeof window.axe === 'object'"):
         page.evaluate(_axe())
-    found = page.evaluate("options => axe.run(document, {...options, resultTypes: ['violations']})", options)
+    run = "([options, only]) => axe.run(only === 'body' ? document : {include: [...document.querySelectorAll(only)]}, {...options, resultTypes: ['violations']})"
+    found = page.evaluate(run, [options, only])
     return [f"{one['id']}: {node['target']} {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
+
+
+def news(page: Any, known: set[str]) -> str:
+    """A selector of those parts of the page that are not in `known`, which then holds them too; empty where there are none."""
+    parts: list[str] = page.evaluate("[...document.querySelectorAll('main > *')].map(one => one.outerHTML)")
+    likenesses = [likeness(part) for part in parts]
+    new = [number for number, one in enumerate(likenesses) if one not in known]
+    known.update(likenesses)
+    page.evaluate("new_ => new_.forEach(number => { document.querySelectorAll('main > *')[number].dataset.news = 'yes'; })", new)
+    return "[data-news]" if new else ""
 
 
 def charts(page: Any) -> list[str]:
@@ -71,6 +92,19 @@ def sideways(page: Any) -> list[str]:
     """What makes the page wider than its window."""
     width = page.viewport_size["width"]
     return page.evaluate(WIDER) or ["the page itself"] if page.evaluate("document.documentElement.scrollWidth") > width else []
+
+
+def everything(page: Any, only: str = "body") -> list[str]:
+    """All of it about the page that is shown: light, dark, at 320 px. It is left light and wide. only: what axe looks at."""
+    found = axe(page, RULES, only) + charts(page)
+    found += [] if page.get_by_role("heading", level=1).count() == 1 else ["it has not exactly one h1"]
+    page.emulate_media(color_scheme="dark")
+    found += [f"dark: {line}" for line in axe(page, CONTRAST, only) + charts(page)]
+    page.set_viewport_size({"width": 320, "height": 800})
+    found += [f"320 px: wider than the window: {line}" for line in sideways(page)]
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    return found
 
 
 def focus(page: Any, most: int = 80) -> list[str]:

@@ -30,7 +30,7 @@ class Walk:
     def __init__(self, address: str, name: str, begin: str = "/", within: str = "/") -> None:
         self.met: dict[str, list[str]] = defaultdict(list)
         self.dead: list[str] = []
-        with httpx.Client(base_url=address, headers={"accept": "text/html"}, timeout=60, limits=httpx.Limits(keepalive_expiry=1.0)) as client:
+        with httpx.Client(base_url=address, headers={"accept": "text/html"}, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)) as client:
             client.post("/api/v1/session", json={"name": name, "password": PASSWORD}).raise_for_status()
             waiting, seen = [(begin, "the beginning")], {begin}
             while waiting:
