@@ -149,3 +149,14 @@ def test_other_data_altogether_is_another_test_set_and_the_ledger_says_so(projec
     assert anew.dataset.test_since == anew.dataset.number == 2
     assert anew.looks == 0
     assert "begins anew" in next(event for event in reversed(anew.events()) if event.act == "dataset.created").facts["test set"]
+
+
+def test_who_may_not_make_a_version_is_told_before_a_row_is_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    from whytune.datasets import importing
+
+    people(project, sol=["tester"])
+    monkeypatch.setattr(importing, "read_source", lambda *_: pytest.fail("rows were read"))
+    source = project.folder.parent / "rows.csv"
+    source.write_text(source.read_text("utf-8") + "one row more,delay\n", "utf-8")
+    with pytest.raises(NotAllowedError, match="dataset.created"):
+        acting(project, "sol").run(until="data")

@@ -27,6 +27,7 @@ from whytune.records.data import (
 from whytune.records.proposal import AcceptedRows, ProposedRow
 from whytune.records.record import Value, canonical_json, digest
 from whytune.records.release import Acceptance
+from whytune.workspace import roles
 from whytune.workspace.config import RetrievalSection
 from whytune.workspace.erased import erased_ids, without
 from whytune.workspace.reading import located, spec
@@ -72,8 +73,11 @@ class Prepared:
         return self.before.counts if self.before else {}
 
 
-def prepare(project: Project, progress: Progress) -> Prepared:
-    """Read, clean and split today's files by today's plan; nothing is kept. Where nothing changed, nothing is read."""
+def prepare(project: Project, progress: Progress, *, to_keep: bool = False) -> Prepared:
+    """Read, clean and split today's files by today's plan; nothing is kept. Where nothing changed, nothing is read.
+
+    to_keep: whoever asks wants to keep it, and is refused before anything is read where they may not.
+    """
     from whytune.datasets.accepted import merge
     from whytune.datasets.evidence import link_evidence
     from whytune.datasets.importing import read_source
@@ -98,6 +102,8 @@ def prepare(project: Project, progress: Progress) -> Prepared:
     before = project.latest_dataset
     if before and before.reading == reading and before.plan == file.split and before.task == file.task:
         return Prepared(before, True, reading)
+    if to_keep:
+        roles.check(project.workspace.person, "dataset.created")
     corpus = _corpus(project, progress)
     read = read_source(wanted, progress) if wanted.paths else Reading([], [], (), (), before.fields if before else ())
     linked = link_evidence(read.examples, corpus.documents) if corpus else None
@@ -140,7 +146,7 @@ def _accepted(project: Project, taken: Sequence[AcceptedRows], corpus: Corpus | 
 
 def dataset(project: Project, progress: Progress, prepared: Prepared | None = None) -> Dataset:
     """The version for today's files and plan: the one there is, or a new one whose parent is the one before. prepared: read already."""
-    ready = prepared or prepare(project, progress)
+    ready = prepared or prepare(project, progress, to_keep=True)
     before, read, corpus, linked, built = ready.before, ready.read, ready.corpus, ready.linked, ready.built
     if before and ready.same:
         return before

@@ -22,7 +22,7 @@ NAME = "whytune_shared_prefix"
 
 def cached(model: Any, cache: Cache) -> dict[str, Any]:
     """The arguments by which a model is handed its cache: transformers renamed them in 5.24."""
-    return {_cache_argument(type(model)): cache, "use_cache": True}
+    return {_cache_argument(model.__class__): cache, "use_cache": True}
 
 
 @lru_cache(maxsize=16)
