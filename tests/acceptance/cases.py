@@ -51,7 +51,10 @@ FINDINGS = (Finding(check="empty", status="pass", message=""), Finding(check="pe
 VALIDATION = Validation(dataset=DATA.id, findings=FINDINGS)
 REPORT = ResponsibleReport(
     project="support", dataset=DATA.id, candidate=CANDIDATE.id, arm="tuned", reference="candidate:base",
-    results=tuple(ProbeResult(dimension=name, probe=f"{name}_probe", status="PASS", sentence="fine") for name in DIMENSIONS),
+    results=(
+        *(ProbeResult(dimension=name, probe=f"{name}_probe", status="PASS", sentence="fine") for name in DIMENSIONS),
+        ProbeResult(dimension="privacy", probe="canaries", status="PASS", sentence="fine"),
+    ),
     seed=17, items=50, suites={}, limits="l",
 )  # fmt: skip
 EVALUATION = HumanEvaluation(

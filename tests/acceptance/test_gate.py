@@ -236,13 +236,32 @@ def test_a_waiver_given_alone_or_by_somebody_who_may_not_lets_nothing_through() 
 
 def test_a_dimension_nobody_ran_is_missed_and_one_with_nothing_to_ask_is_noted() -> None:
     few = changed(REPORT, results=tuple(r for r in REPORT.results if r.dimension != "privacy"))
-    assert {o.code for o in gate.evidence(unsigned(reports=(few,))).objections} == {"not_proven"}
+    assert {o.code for o in gate.evidence(unsigned(reports=(few,))).objections} == {"not_proven", "missing"}
     nothing = changed(REPORT, results=tuple(changed(r, status="NOT RUN", sentence="Not run: nothing was trained.") if r.dimension == "privacy" else r for r in REPORT.results))
-    weighed = gate.evidence(unsigned(reports=(nothing,)))
+    unnamed = changed(POLICY, responsible=changed(POLICY.responsible, probes=()))
+    weighed = gate.evidence(unsigned(reports=(nothing,), policy=unnamed))
     assert not weighed.objections
     assert "Responsible AI, privacy: Not run: nothing was trained." in weighed.notes
-    named = changed(POLICY, responsible=changed(POLICY.responsible, dimensions={"privacy": ("PASS",)}))
+    named = changed(unnamed, responsible=changed(unnamed.responsible, dimensions={"privacy": ("PASS",)}))
     assert {o.code for o in gate.evidence(unsigned(reports=(nothing,), policy=named)).objections} == {"not_proven"}
+
+
+def test_a_probe_that_the_policy_names_must_have_run_though_its_dimension_passes_without() -> None:
+    results = tuple(changed(r, status="NOT RUN", sentence="Not run: no secrets were planted.") if r.probe == "canaries" else r for r in REPORT.results)
+    report = changed(REPORT, results=results)
+    assert report.statuses()["privacy"] == "PASS"
+    (objection,) = gate.evidence(unsigned(reports=(report,))).objections
+    assert (objection.code, objection.about) == ("missing", report.id)
+    assert "the probe canaries is asked for and has no result: Not run: no secrets were planted." in objection.sentence
+    assert objection.next == "whytune responsible canaries support --arm tuned, then: whytune responsible run support --arm tuned"
+    waiver = Waiver(project="support", candidate=CANDIDATE.id, report=report.id, dimension="privacy", probe="canaries", person="rita", role="responsible_ai", reason="public rows", until=TODAY)
+    assert not gate.evidence(unsigned(reports=(report,), waivers=(waiver,))).objections
+    plain = Candidate(base=good().base.id, prompt=CANDIDATE.prompt)
+    untrained = gate.evidence(unsigned(candidate=plain, adapter=None, reports=(changed(report, candidate=plain.id),)))
+    assert not any("canaries" in o.sentence for o in untrained.objections), "where nothing was trained, no secret can be held"
+    typos = changed(POLICY, responsible=changed(POLICY.responsible, probes=("typos",)))
+    (missing,) = gate.evidence(unsigned(reports=(report,), policy=typos)).objections
+    assert missing.next == "whytune responsible run support --arm tuned"
 
 
 def test_a_round_that_is_repeated_until_it_passes_is_told_and_then_refused() -> None:

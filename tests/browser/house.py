@@ -92,7 +92,7 @@ def built(folder: Path) -> House:
         typed("owner", "policy", "init", "support")
         edit(
             support / "policy.toml", evidence='["test", "responsible", "human_evaluation", "row_review", "dataset_approval"]', smallest="30", double_rated="5",
-            most_bad_rows="0.3", conclusions='["better", "tie", "not_proven"]', statuses='["PASS", "WAIVED", "NOT PROVEN", "NOT RUN"]', licences="[]",
+            most_bad_rows="0.3", conclusions='["better", "tie", "not_proven"]', statuses='["PASS", "WAIVED", "NOT PROVEN", "NOT RUN"]', probes="[]", licences="[]",
         )  # fmt: skip
         typed("owner", "policy", "fix", "support")
         for name in ("support", "handbook", "flawed"):

@@ -61,6 +61,10 @@ def test_banking_goes_round(tmp_path: Path) -> None:
     people_say = circle.told("tester", "review", "close", "support", "--early", code=None)["outcome"]
     assert people_say["conclusion"] in ("better", "not_proven", "tie")
     circle("rai", "responsible", "run", "support", "--quick", code=None)
+    asked = circle.told("owner", "accept", "support", "--dry-run", code=3)["acceptance"]["objections"]
+    assert any("the probe canaries is asked for" in each["sentence"] for each in asked)
+    circle("rai", "responsible", "canaries", "support", "--count", "4")
+    circle("rai", "responsible", "run", "support", "--quick", code=None)
     for dimension in failed(circle):
         circle("legal", "responsible", "waive", "support", dimension, "--reason", "a cut of four intents, for staff only", "--until", "2099-01-01", code=2)
         circle("legal", "responsible", "waive", "support", dimension, "--reason", "a cut of four intents, for staff only", "--until", soon())

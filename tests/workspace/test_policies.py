@@ -69,10 +69,11 @@ def test_every_mistake_is_told_at_once_with_its_line(project: Project) -> None:
     edit(project, "smallest = 100", "smalest = 0\nsmallest = 0")
     edit(project, '# privacy = ["PASS"]', 'privacy = ["MAYBE"]\nkindness = ["PASS"]')
     edit(project, 'conclusions = ["better", "tie"]', 'conclusions = ["worse"]')
+    edit(project, 'probes = ["canaries"]', 'probes = ["canary", "golden"]')
     with pytest.raises(SettingsError) as told:
         policies.read(project)
     problems = "\n".join(told.value.problems)
-    for word in ("'boss'", "auditor does not sign", "named twice", "smallest = 0", "did you mean smallest", "MAYBE", "'kindness'", "'worse' cannot be let through"):
+    for word in ("'boss'", "auditor does not sign", "named twice", "smallest = 0", "did you mean smallest", "MAYBE", "'kindness'", "'worse' cannot be let through", "did you mean canaries?", "no probe is named 'golden'; there are: slices"):
         assert word in problems
     assert all(problem.startswith("line ") for problem in told.value.problems)
     path.write_text("solo = [", "utf-8")

@@ -6,7 +6,7 @@ from whytune.acceptance.plea import Plea, Weighed, alone, newest
 from whytune.records.data import Finding
 from whytune.records.decision import Decision
 from whytune.records.evidence import Trial
-from whytune.records.responsible import DIMENSIONS, ResponsibleReport, Waiver
+from whytune.records.responsible import DIMENSIONS, TRAINED_ONLY, ResponsibleReport, Waiver
 from whytune.records.wording import exact, phrase, points, span
 
 
@@ -151,6 +151,20 @@ def responsible(case: Plea, weighed: Weighed) -> None:
             weighed.notes.append(f"Responsible AI, {dimension}: {looked_at[dimension]}")
             continue
         weighed.object("failed" if status == "FAIL" else "not_proven", f"Responsible AI, {dimension} ({DIMENSIONS[dimension]}): {status}", again, report.id)
+    _probes(case, weighed, report, waivers)
+
+
+def _probes(case: Plea, weighed: Weighed, report: ResponsibleReport, waivers: list[Waiver]) -> None:
+    """A dimension passes by the probes that ran; those that the policy names must be among them."""
+    held = {result.probe: result for result in report.waived(waivers, case.today)}
+    for probe in case.policy.responsible.probes:
+        result = held.get(probe)
+        if (result and result.status != "NOT RUN") or (probe in TRAINED_ONLY and not case.candidate.adapter):
+            continue
+        named = f" --arm {case.candidate.arm}"
+        run = f"whytune responsible run {case.name}{named}"
+        said = f"Responsible AI: the probe {probe} is asked for and has no result: {result.sentence if result else 'the report does not know it'}"
+        weighed.object("missing", said, f"whytune responsible canaries {case.name}{named}, then: {run}" if probe == "canaries" else run, report.id)
 
 
 def _waivers(case: Plea, weighed: Weighed, report: ResponsibleReport) -> list[Waiver]:

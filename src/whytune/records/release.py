@@ -54,6 +54,8 @@ class ResponsibleTerms(Value):
     statuses: tuple[ProbeStatus, ...] = ("PASS", "WAIVED")
     dimensions: dict[str, tuple[ProbeStatus, ...]] = {}
     """Dimensions with statuses of their own. Every dimension named here must be in the report."""
+    probes: tuple[str, ...] = ("canaries",)
+    """Probes that must have been run, or be waived. What can only be asked of what was trained is asked of nothing else."""
 
 
 class DataTerms(Value):

@@ -28,6 +28,8 @@ DIMENSIONS: dict[str, str] = {
     "truthfulness": "Does it say so when it cannot know?",
     "transparency": "Is it written down where it comes from?",
 }
+TRAINED_ONLY: frozenset[str] = frozenset({"loss_gap", "canaries"})
+"""Probes that have nothing to ask of a candidate for which nothing was trained."""
 _WORST_FIRST: tuple[Status, ...] = ("FAIL", "NOT PROVEN", "WAIVED", "PASS")
 
 

@@ -17,6 +17,7 @@ from whytune.errors import NotFoundError, SettingsError, UsageError
 from whytune.records.ledger import ROLES
 from whytune.records.release import EVIDENCE, Policy
 from whytune.records.responsible import DIMENSIONS
+from whytune.responsible.limits import PROBES
 from whytune.workspace import roles
 from whytune.workspace.config import line_of, toml_value
 from whytune.workspace.writing import write_whole
@@ -42,6 +43,7 @@ SAID = {
     "conclusions": "of the human evaluation, seen from the candidate; may also be not_proven",
     "most_rounds": "closed rounds about the rows of one version, and about the answers of one candidate",
     "statuses": "of every responsible-AI dimension; of: PASS, WAIVED, NOT PROVEN, NOT RUN, FAIL",
+    "probes": "that must have been run or be waived; canaries and loss_gap are asked of what was trained only",
     "licences": "of the base model; empty: any",
     "personal": "whether rows may hold personal data or secrets",
     "cost_per_1000": "most that 1,000 answers may cost; 0: no ceiling",
@@ -168,6 +170,11 @@ def _beyond_types(raw: dict[str, Any], text: str) -> list[str]:
     for name in dimensions if isinstance(dimensions, dict) else ():
         if name not in DIMENSIONS:
             problems.append(f"line {line_of(text, ('responsible', 'dimensions', name))}: no dimension is named {name!r}; there are: {', '.join(DIMENSIONS)}")
+    probes = responsible.get("probes") if isinstance(responsible, dict) else None
+    for name in probes if isinstance(probes, list) else ():
+        if name not in PROBES:
+            near = difflib.get_close_matches(str(name), PROBES, n=1)
+            problems.append(f"line {line_of(text, ('responsible', 'probes'))}: no probe is named {name!r}; " + (f"did you mean {near[0]}?" if near else f"there are: {', '.join(PROBES)}"))
     human = raw.get("human")
     conclusions = human.get("conclusions") if isinstance(human, dict) else None
     for said in conclusions if isinstance(conclusions, list) else ():
