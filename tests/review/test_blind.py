@@ -11,13 +11,13 @@ from whytune.review import blind
 
 
 def test_the_order_is_even_fixed_and_independent_of_the_other_person() -> None:
-    orders = {(who, item): blind.order(17, f"item {item}", who) for who in ("ann", "bo") for item in range(500)}
-    assert orders == {(who, item): blind.order(17, f"item {item}", who) for who, item in orders}
+    orders = {(who, item): blind.order("secret", f"item {item}", who) for who in ("ann", "bo") for item in range(500)}
+    assert orders == {(who, item): blind.order("secret", f"item {item}", who) for who, item in orders}
     for who in ("ann", "bo"):
         assert 200 < Counter(order for (name, _), order in orders.items() if name == who)[(0, 1)] < 300
     assert 200 < sum(orders["ann", item] == orders["bo", item] for item in range(500)) < 300
-    assert blind.order(17, "x", "ann", "again") == blind.order(17, "x", "ann")[::-1]
-    assert [blind.order(18, f"item {item}", "ann") for item in range(30)] != [orders["ann", item] for item in range(30)]
+    assert blind.order("secret", "x", "ann", "again") == blind.order("secret", "x", "ann")[::-1]
+    assert [blind.order("other secret", f"item {item}", "ann") for item in range(30)] != [orders["ann", item] for item in range(30)]
 
 
 @pytest.mark.parametrize(("verdict", "shown", "said"), [("a", (0, 1), "first"), ("b", (0, 1), "second"), ("a", (1, 0), "second"), ("b", (1, 0), "first"), ("tie", (1, 0), "tie"), ("good", (), "good")])

@@ -1,7 +1,7 @@
-"""Who sees which answer where, and when somebody is shown an item once more: decided by the seed, kept on the server.
+"""Who sees which answer where, and when somebody is shown an item once more: decided and kept on the server.
 
 The order is drawn anew for each item and person, so that no side belongs to a candidate; the second time it is turned
-round. Example: `order(17, "ab12", "ann", 2)` is `(1, 0)` or `(0, 1)`, always the same one.
+round. Example: `order("secret", "ab12", "ann", "first")` is `(1, 0)` or `(0, 1)`, always the same one.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ GAP = 8
 """Items a person must have judged since, before one is shown again."""
 
 
-def order(seed: int, item: str, person: str, turn: Turn = "first") -> tuple[int, int]:
-    """Which of two answers stands first."""
-    swapped = _draw(seed, "order", item, person) < 0.5
+def order(secret: str, item: str, person: str, turn: Turn = "first") -> tuple[int, int]:
+    """Which of two answers stands first. secret: the store's for this round; from a seed that is known anybody could draw it anew."""
+    swapped = _draw(secret, "order", item, person) < 0.5
     return (1, 0) if swapped != (turn == "again") else (0, 1)
 
 
@@ -46,5 +46,5 @@ def stood_first(opinion: Opinion) -> bool | None:
     return opinion.shown[0] == (FIRST, SECOND).index(opinion.verdict)
 
 
-def _draw(seed: int, what: str, item: str, person: str) -> float:
+def _draw(seed: int | str, what: str, item: str, person: str) -> float:
     return int(digest(f"{seed}\n{what}\n{item}\n{person}")[:12], 16) / 16**12

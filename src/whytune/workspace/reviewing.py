@@ -251,7 +251,7 @@ class Round:
     def _order(self, claim: Claim) -> tuple[int, ...]:
         item = self.items[claim.item]
         if self.queue.purpose == "pairs":
-            return blind.order(self.queue.seed, item.key, self.person, claim.turn)
+            return blind.order(self.store.keyed_hash(f"which side in {self.queue.id}"), item.key, self.person, claim.turn)
         return item.shown
 
     def _question(self, claim: Claim, done: int) -> Question | None:
