@@ -44,6 +44,8 @@ WRONG, LOCKED = 5, timedelta(minutes=15)
 STRANGERS = 10_000
 """Names nobody has that are remembered as tried: each try takes as long as a real one, so that many take longer than a lock lasts."""
 SESSION, WELCOME = timedelta(hours=12), timedelta(hours=1)
+REMEMBERED = timedelta(days=1)
+"""For so long it is known whose an ended session was: what they were just sending is kept for them."""
 TOKEN, LINK = "wt_", "wl_"
 MOST_DAYS = 3650
 SELDOM = timedelta(minutes=1)
@@ -276,7 +278,7 @@ class Accounts:
         made = SignIn(secrets.token_urlsafe(32), secrets.token_urlsafe(32), (self.clock() + SESSION).isoformat(timespec="seconds"))
         row = {"secret": digest(made.secret), "person": person, "csrf": digest(made.csrf), "expires": made.expires}
         with self._database.writing("open a session") as connection:
-            connection.execute(delete(sessions).where(sessions.c.expires <= self._now()))
+            connection.execute(delete(sessions).where(sessions.c.expires <= (self.clock() - REMEMBERED).isoformat(timespec="seconds")))
             connection.execute(insert(sessions), row)
         return made
 
@@ -287,6 +289,12 @@ class Accounts:
         if row is None or (csrf is not None and not hmac.compare_digest(row.csrf, digest(csrf))):
             return None
         return str(row.person)
+
+    def person_of_ended_session(self, secret: str) -> str | None:
+        """Whose session it was, where it has ended by its time within the last day; it opens nothing."""
+        with self._database.reading("look for a session that ended") as connection:
+            row = connection.execute(select(sessions).where(sessions.c.secret == digest(secret), sessions.c.expires <= self._now())).first()
+        return str(row.person) if row else None
 
     def close_session(self, secret: str) -> None:
         """Sign out."""

@@ -37,7 +37,9 @@ TOO_MUCH = {"Too many files": f"{MOST_FILES} files", "Too many fields": f"{MOST_
 BACK = "Go back: what you typed is still there"
 SECRET = re.compile(r"password|^old$|^again$")
 """Names of fields that are never shown again, whatever went wrong."""
-OWN = ("_csrf", "_once")
+KEPT_FIELD = "_kept"
+"""Ids of files that were kept when the form was refused, parted by blanks."""
+OWN = ("_csrf", "_once", KEPT_FIELD)
 """Fields that belong to the form itself."""
 
 
@@ -65,6 +67,11 @@ class SentForm:
     fields: dict[str, str | list[str]] = field(default_factory=dict)
     files: dict[str, UploadedFile] = field(default_factory=dict)
     own: dict[str, str] = field(default_factory=dict)
+
+
+def field_of(key: str) -> str:
+    """The field of the form that a file came in, whatever its number."""
+    return key.partition(".")[0]
 
 
 def from_form(body: Mapping[str, Any], key: str, kind: type) -> Any:
@@ -115,7 +122,7 @@ async def sent(request: Request, most: int = LARGEST_UPLOAD) -> AsyncIterator[Se
         for name, value in read.multi_items():
             if isinstance(value, UploadFile):
                 if value.filename:
-                    found.files[_free(name, found.files)] = await _kept(value, folder, len(found.files))
+                    found.files[free_name(name, found.files)] = await _kept(value, folder, len(found.files))
             elif name in OWN:
                 found.own[name] = value
             else:
@@ -137,7 +144,7 @@ def _add(fields: dict[str, str | list[str]], name: str, value: str) -> None:
         fields[name] = [known, value]
 
 
-def _free(name: str, files: Mapping[str, UploadedFile]) -> str:
+def free_name(name: str, files: Mapping[str, UploadedFile]) -> str:
     """Several files of one field are `upload`, `upload.1`, `upload.2`."""
     number = sum(one == name or one.startswith(f"{name}.") for one in files)
     return f"{name}.{number}" if number else name

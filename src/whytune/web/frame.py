@@ -27,11 +27,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from whytune.errors import LockedError, RefusedError, UsageError
+from whytune.errors import LockedError, NotAllowedError, RefusedError, UsageError, WhytuneError
 from whytune.web import acts, rendering
 from whytune.web.auth import CSRF_FIELD, csrf_proven, session_of
-from whytune.web.forms import SentForm, sent
+from whytune.web.forms import KEPT_FIELD, SentForm, UploadedFile, field_of, free_name, sent
 from whytune.web.handling import Address, WebRequest, looking, plain, route
+from whytune.workspace import keeping
 
 View = Callable[[WebRequest], Any]
 Told = str | Callable[[WebRequest, Any], str]
@@ -61,7 +62,7 @@ def form(path: str, function: View, *, back: Told, said: Told = "Done.") -> list
             request.state.typed = given
             csrf_proven(request, given.own.get(CSRF_FIELD, ""))
             ask = WebRequest(request.state.workspace, request.path_params, request.query_params, given.fields, request, given.files, form=True)
-            made = await run_in_threadpool(_done, ask, given, guarded, (back, said))
+            made = await run_in_threadpool(_with_files, ask, given, guarded, (back, said))
         return made if isinstance(made, Response) else RedirectResponse(made, 303)
 
     return [Address("POST", path, endpoint, function=function, face="form")]
@@ -71,6 +72,27 @@ def _shown(ask: WebRequest, view: View, template: str, head: rendering.Head) -> 
     ask = looking(ask)
     data = view(ask)
     return data if isinstance(data, Response) else rendering.render(template, plain(data), ask, head)
+
+
+def _with_files(ask: WebRequest, given: SentForm, function: View, told: tuple[Told, Told]) -> str | Response:
+    """Do it with the files that were sent, and those kept when the form was refused before; where it is refused, they are kept."""
+    path = ask.request.url.path
+    before = keeping.found(ask.workspace, path, given.own.get(KEPT_FIELD, "").split())
+    chosen = {field_of(key) for key in given.files}
+    standing = [one for one in before if one.field not in chosen]  # a newly chosen file takes the place of the kept ones
+    for one in standing:
+        given.files[free_name(one.field, given.files)] = UploadedFile(one.name, one.path, one.size, one.id)  # its id stands for what is in it
+    try:
+        made = _done(ask, given, function, told)
+    except NotAllowedError:
+        raise
+    except WhytuneError:
+        own = {one.path for one in standing}
+        new = [(field_of(key), file.name, file.path) for key, file in given.files.items() if file.path not in own]
+        ask.request.state.kept = [*(one for one in standing if one.path.is_file()), *keeping.keep(ask.workspace, ask.workspace.person.name, path, new)]
+        raise
+    keeping.drop(ask.workspace, before)
+    return made
 
 
 def _done(ask: WebRequest, given: SentForm, function: View, told: tuple[Told, Told]) -> str | Response:

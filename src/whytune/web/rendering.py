@@ -24,7 +24,7 @@ from whytune.errors import WhytuneError
 from whytune.web import curves, linking, markdown, showing
 from whytune.web.auth import csrf_of, local_path, session_of
 from whytune.web.errors import headers_of
-from whytune.web.forms import SECRET
+from whytune.web.forms import SECRET, field_of
 from whytune.web.handling import WebRequest, project_named
 from whytune.workspace.workspace import Workspace
 
@@ -119,11 +119,17 @@ def failure(error: WhytuneError, status: int, request: Request, workspace: Works
         "what": error.what, "where": error.where, "problems": list(error.problems), "onward": onward, "ways": ways, "code": error.code, "status": status,
         "typed": [(name, "" if SECRET.search(name) else one) for name, value in typed.fields.items() for one in (value if isinstance(value, list) else [value])] if typed else [],
         "secrets": [name for name in typed.fields if SECRET.search(name)] if typed else [],
-        "files": [file.name for file in typed.files.values()] if typed else [],
+        "files": sorted({field_of(key) for key in typed.files}) if typed else [], "kept": getattr(request.state, "kept", []), "lost": _not_kept(request) if typed else [],
         "action": request.url.path if typed else "",
     }  # fmt: skip
     frame = frame_of(request, workspace, Head(showing.TITLES.get(status, "This did not work")))
     return HTMLResponse(environment().get_template("failure.html.j2").render(it=told, frame=frame), status, headers_of(error, status))
+
+
+def _not_kept(request: Request) -> list[str]:
+    """Names of files that were sent and are not kept."""
+    kept = [one.name for one in getattr(request.state, "kept", [])]
+    return [file.name for file in request.state.typed.files.values() if file.name not in kept]
 
 
 def _ways(error: WhytuneError, request: Request, workspace: Workspace | None) -> tuple[linking.Onward, list[tuple[str, str]]]:

@@ -2,16 +2,18 @@
 
 Signing in always opens a new session and ends the one that was brought along, so nobody can be handed a session in
 advance. Nothing here says whether a name exists. A form that arrives after its session's end is not lost: its fields
-travel through the sign-in page and are shown again for sending; its passwords and files do not.
+travel through the sign-in page and are shown again for sending, its passwords do not; its files are kept for whoever's
+session it was, and for nobody else.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hmac
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,12 +23,27 @@ from starlette.types import Message
 from whytune.errors import TooLargeError, UsageError, WhytuneError
 from whytune.text import unkeepable
 from whytune.web import rendering
-from whytune.web.auth import COOKIE, INTERRUPTED, csrf_of, local_path, session_of
+from whytune.web.auth import (
+    COOKIE,
+    CSRF_FIELD,
+    INTERRUPTED,
+    csrf_of,
+    local_path,
+    session_of,
+)
 from whytune.web.errors import headers_of, status_of
-from whytune.web.forms import LARGEST_FORM, LARGEST_UPLOAD, SECRET, SentForm, sent
+from whytune.web.forms import (
+    KEPT_FIELD,
+    LARGEST_FORM,
+    LARGEST_UPLOAD,
+    SECRET,
+    SentForm,
+    field_of,
+    sent,
+)
 from whytune.web.frame import form
 from whytune.web.handling import Address, WebRequest
-from whytune.workspace import people
+from whytune.workspace import keeping, people
 from whytune.workspace.workspace import Workspace
 
 Kept = list[tuple[str, str]]
@@ -60,8 +77,8 @@ def signed_in(request: Request, given: SentForm) -> Response:
     return _again(request, acting, opened, send, kept) if send else carry(request, RedirectResponse(then, 303), opened)
 
 
-def interrupted(request: Request, given: SentForm | None) -> Response:
-    """A form came without a session: sign in first, what was typed comes along. None: it was too large to be kept."""
+def interrupted(request: Request, given: SentForm | None, person: str = "") -> Response:
+    """A form came without a session: sign in first, what was typed comes along. None: it was too large to be kept. person: whose session it was."""
     path = getattr(request.state, "interrupted", "")
     send = local_path(quote(path) + ("?" + request.url.query if request.url.query else ""))
     if not path or send == "/":
@@ -70,7 +87,13 @@ def interrupted(request: Request, given: SentForm | None) -> Response:
         return _page(request, {"too_large": True}, 401)
     kept = [(name, one) for name, value in given.fields.items() for one in (value if isinstance(value, list) else [value])]
     kept = [(name, "" if SECRET.search(name) else value) for name, value in kept]
-    return _page(request, {"send": send, "kept": kept, "files": [file.name for file in given.files.values()]}, 401)
+    workspace: Workspace = request.state.workspace
+    files = [(field_of(key), file.name, file.path) for key, file in given.files.items()]
+    held = keeping.keep(workspace, person, path, files) if person else []
+    ids = [*given.own.get(KEPT_FIELD, "").split(), *(one.id for one in held)]  # whose the others are is asked after signing in
+    kept += [(KEPT_FIELD, " ".join(ids))] if ids else []
+    names = [one.name for one in held]
+    return _page(request, {"send": send, "kept": kept, "kept_names": names, "files": [name for _, name, _ in files if name not in names]}, 401)
 
 
 def welcoming(request: Request) -> Response:
@@ -121,12 +144,15 @@ def _again(request: Request, acting: Workspace, secret: str, send: str, kept: Ke
     request.state.nobody = False
     frame = rendering.frame_of(request, acting, rendering.Head("Send again?"))
     frame = dataclasses.replace(frame, csrf=csrf_of(secret), signed_in=True, path="/sign-in")
-    told = {"send": local_path(send), "kept": kept, "secrets": [name for name, _ in kept if SECRET.search(name)]}
+    ids = [id for name, text in kept if name == KEPT_FIELD for id in text.split()]
+    files = keeping.found(acting, unquote(local_path(send).partition("?")[0]), ids)
+    typed = [(name, value) for name, value in kept if name != KEPT_FIELD]
+    told = {"send": local_path(send), "kept": typed, "files": files, "secrets": [name for name, _ in typed if SECRET.search(name)]}
     return carry(request, _drawn("again.html.j2", told, frame, 200), secret)
 
 
 def _page(request: Request, told: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    usual = {"then": "/", "name": "", "what": "", "next": "", "send": "", "kept": [], "files": [], "too_large": False}
+    usual = {"then": "/", "name": "", "what": "", "next": "", "send": "", "kept": [], "kept_names": [], "files": [], "too_large": False}
     told = {**usual, **told}
     told["held"] = json.dumps(told["kept"]) if told["kept"] else ""
     frame = rendering.frame_of(request, None, rendering.Head("Sign in"))
@@ -185,6 +211,15 @@ def _taken(path: str, function: Callable[[Request, SentForm], Response]) -> Addr
 
 def _lost(path: str) -> Address:
     async def endpoint(request: Request) -> Response:
+        secret = session_of(request.headers)
+        person = await run_in_threadpool(request.state.workspace.store.accounts.person_of_ended_session, secret) if secret else None
+        if person:
+            try:
+                async with sent(request) as given:
+                    proven = hmac.compare_digest(csrf_of(secret).encode(), given.own.get(CSRF_FIELD, "").encode())
+                    return await run_in_threadpool(interrupted, request, given, person if proven else "")
+            except UsageError:  # no form, or more than any form may bring
+                return await run_in_threadpool(interrupted, request, None)
         # Nobody has signed in: at most this much is held, in memory, and a long upload is listened to and let go.
         held, size = bytearray(), 0
         async for part in request.stream():
