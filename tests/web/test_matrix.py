@@ -108,7 +108,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
             chief = room.as_person("chief")
             for role in ROLES:
                 people.add(chief, role, [role])
-            for permitted in sorted(set(roles.ACTS.values())):
+            for permitted in sorted({*roles.ACTS.values(), *roles.READS.values()}):
                 if rest := [role for role in ROLES if role not in permitted]:
                     people.add(chief, everybody_else(permitted), rest)
             yield room
@@ -196,6 +196,73 @@ def test_at_every_address_every_single_role(room: Workspace, doors: Doors) -> No
             if refused == (role in roles.ACTS[act]):
                 wrong.append(f"{address} ({act}): {role} is {'refused' if refused else 'let through'}")
     assert not wrong, "\n".join(wrong)
+
+
+def looked_at() -> list[tuple[str, Route]]:
+    """Every page and its JSON twin, every address that is only read; a welcome link opens its page by itself."""
+    every: list[Route] = [one for noun in (*app.NOUNS, *app.PAGES) for one in noun.routes]
+    return [(f"GET {one.path}", one) for one in every if "GET" in (one.methods or set()) and one.path != "/welcome"]
+
+
+def refused_to_read(answer: tuple[int, dict[str, Any]]) -> bool:
+    return answer[0] == 403 and "may not read '" in str(answer[1].get("what", ""))
+
+
+def read_of(address: str) -> str:
+    return acts.READS.get(address.removeprefix("GET ").removeprefix(acts.API), "")
+
+
+def test_what_not_everybody_may_read_is_told_so_at_every_door(room: Workspace, doors: Doors) -> None:
+    there = {address for address, _ in looked_at()}
+    for path, what in acts.READS.items():
+        assert {f"GET {path}", f"GET {acts.API}{path}"} <= there
+        for address in (f"GET {path}", f"GET {acts.API}{path}"):
+            one = next(each for name, each in looked_at() if name == address)
+            answer = doors(everybody_else(roles.READS[what]), address, one)
+            assert refused_to_read(answer), (address, answer)
+            assert set(roles.READS[what]) <= {role for role in ROLES if role in answer[1]["next"]}
+            assert not refused_to_read(doors(roles.READS[what][0], address, one)), address
+
+
+@pytest.mark.slow
+def test_every_page_and_every_single_role(room: Workspace, doors: Doors) -> None:
+    """Everybody reads everything that the table does not name; what it names is read by its roles alone."""
+    wrong = []
+    for address, one in looked_at():
+        what = read_of(address)
+        for role in ROLES:
+            status, told = doors(role, address, one)
+            refused = refused_to_read((status, told))
+            if refused == (not what or role in roles.READS[what]) or (status == 403 and not refused and "may not do" not in str(told)):
+                wrong.append(f"{address}: {role} is {'refused' if refused else 'let through'}, {status}")
+            if status >= 500:
+                wrong.append(f"{address}: {role}: {status}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_parts_of_pages_follow_the_same_table(room: Workspace, doors: Doors) -> None:
+    system = next(one for address, one in looked_at() if address == "GET /api/v1/system")
+    for role in ROLES:
+        told = doors(role, "GET /api/v1/system", system)[1]
+        assert told["sees_machine"] == (role in roles.READS["machine"]), role
+        assert {line["what"]: tuple(line["roles"]) for line in told["reads"]} == roles.READS
+        assert (len({note["person"] for note in told["sessions"]}) <= 1) or role in roles.READS["accounts"]
+
+
+def test_the_functions_and_the_terminal_ask_the_same_table(room: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from whytune.cli.app import run
+
+    monkeypatch.chdir(room.root)
+    for what, command in (("machine", ("doctor",)), ("feedback", ("feedback", "list")), ("feedback", ("feedback", "show", "fb_nothing"))):
+        name = everybody_else(roles.READS[what])
+        monkeypatch.setenv("WHYTUNE_PERSON", name)
+        room.store.accounts.shut_out(name)
+        with pytest.raises(SystemExit) as left:
+            run(list(command))
+        assert (command, left.value.code, f"may not read {what!r}" in capsys.readouterr().err) == (command, 4, True)
+    for role in ROLES:
+        for what, permitted in roles.READS.items():
+            assert permissions.may_read(room.as_person(role), what).allowed == (role in permitted)
 
 
 def test_in_the_workspace_every_role_and_every_act(room: Workspace) -> None:

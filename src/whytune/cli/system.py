@@ -22,8 +22,9 @@ def add_to(app: typer.Typer) -> None:
 
 def doctor(as_json: Json = False) -> None:
     """What this machine has and lacks, each line with its fix."""
-    from whytune.workspace.doctor import examine
+    from whytune.workspace.doctor import check_reader, examine
 
+    check_reader(Path.cwd())
     found = examine(Path.cwd())
     if as_json:
         say_json("doctor", {"lines": [line.__dict__ for line in found]})

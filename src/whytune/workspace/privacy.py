@@ -17,14 +17,11 @@ from typing import TYPE_CHECKING
 
 from whytune.errors import NotAllowedError, NotFoundError, SettingsError
 from whytune.records.ledger import ROLES
-from whytune.workspace import config
+from whytune.workspace import config, permissions, roles
 
 if TYPE_CHECKING:
     from whytune.workspace.workspace import Workspace
 
-SEES_ALL = "auditor"
-MAY_NAME = frozenset({"admin", SEES_ALL})
-"""Who may know that a private project is there."""
 _PRIVATE = re.compile(r"(?m)^\s*private\s*=\s*true\b")
 _NAME = re.compile(r"(?m)^\s*name\s*=\s*[\"']([^\"']+)[\"']")
 _OWNER = re.compile(rf"(?m)^\s*(?:{'|'.join(ROLES)})\s*=\s*[\"']([^\"']+)[\"']")
@@ -79,9 +76,7 @@ def not_there(workspace: Workspace, name: str) -> NotFoundError:
 
 def named(workspace: Workspace) -> list[Seclusion]:
     """Every private project by name and people, for who keeps order here. Raises NotAllowedError."""
-    person = workspace.person
-    if not person.solo and not MAY_NAME & set(person.roles):
-        raise NotAllowedError(f"{person.name} may not know of every private project", next="ask an admin or an auditor")
+    permissions.require_read(workspace, "names of private projects")
     return sorted((found for folder in workspace.folders() if (found := of(folder)).private), key=lambda found: found.key)
 
 
@@ -90,7 +85,7 @@ def _named(workspace: Workspace, found: Seclusion) -> bool:
         person = workspace.person
     except NotAllowedError:  # nobody in particular
         return False
-    return person.solo or SEES_ALL in person.roles or person.name in found.people
+    return roles.reads(person, "private projects") or person.name in found.people
 
 
 def _of_broken(folder: Path) -> Seclusion:

@@ -54,6 +54,26 @@ ACTS: dict[str, tuple[str, ...]] = {
     "subject.erased": ("legal", "admin"),
 }
 
+READS: dict[str, tuple[str, ...]] = {
+    "machine": ("admin", "operator", "architect", "auditor"),
+    "accounts": ("admin",),
+    "private projects": ("auditor",),
+    "names of private projects": ("admin", "auditor"),
+    "restricted documents": ("data_creator", "auditor"),
+    "proposed rows": ("data_creator", "tester", "auditor"),
+    "feedback": ("customer_success", "data_creator", "tester", "business_owner", "responsible_ai", "legal", "auditor"),
+}
+"""What not everybody may read, and who may; everybody reads the rest. One's own (session, token, proposal) one always sees.
+
+machine: settings, folders, disk. accounts: others' sessions and tokens, whose name is locked. feedback: what consumers
+wrote; how much there is of it is no secret.
+"""
+
+
+def reads(person: Person, what: str) -> bool:
+    """Whether the person holds a role for reading this."""
+    return bool(set(person.roles) & set(READS[what]))
+
 
 def solo(name: str) -> Person:
     """The only person of a workspace: holds every role, and every event says so."""

@@ -145,7 +145,7 @@ def proposal(ask: WebRequest) -> Any:
     found = proposing.named(project, ask.path["proposal"])
     person = ask.workspace.person
     if person.name != found.person:
-        roles.check(person, "rows.accepted")
+        permissions.require_read(ask.workspace, "proposed rows")
     line = next(one for one in dataroom.proposal_lines(project) if one["proposal"].id == found.id)
     few = found.count <= CHOICES
     page_of = paging.Page(1, CHOICES) if few else wanted

@@ -43,7 +43,7 @@ def live(ask: WebRequest) -> Any:
         "releases": [line(each) | {"answered": answered.get(each.release.id)} for each in wanted.cut(found)], "page": wanted.of(len(found)), "since": since,
         "names": [{"alias": name, "step": _last(room, name), "release": next(line(each) for each in found if each.release.id == id)} for name, id in sorted(standing.items())],
         "endpoints": [each for each in endpoints.known(room) if own & set(each.process.served.values())],
-        "acceptance": acceptance, "released": released, "feedback": feedback.look(room, project=project.key, limit=1).states,
+        "acceptance": acceptance, "released": released, "feedback": feedback.states(room, project.key),
         "working": next((job for job in jobs if job.live and job.kind == "release"), None),
         "may": {"release": may(room, "release.made"), "alias": may(room, "alias.set")},
     }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from whytune.errors import NotAllowedError, UsageError
+from whytune.errors import UsageError
 from whytune.records.ledger import ROLES
 from whytune.web import paging
 from whytune.web.frame import form, page
@@ -18,25 +18,22 @@ from whytune.workspace import doctor, people, permissions, privacy, roles, worki
 
 ROOM = "/system"
 ONE = ROOM + "/people/{person}"
-MACHINE = ("admin", "operator", "auditor", "architect")
-"""Roles that see what the machine is and holds: its folders and settings are nobody else's business."""
 
 
 def shown(ask: WebRequest) -> Any:
     """Everybody with their roles, whoever is locked, open sessions, the ledger's head, jobs at work; private projects by name for those who keep order."""
     workspace, person, wanted = ask.workspace, ask.workspace.person, paging.asked(ask.query)
     text = ask.query.get("q", "").strip()[:80]
-    orderly = person.solo or bool(privacy.MAY_NAME & set(person.roles))
-    admin = not person.solo and "admin" in person.roles
+    admin = not person.solo and roles.reads(person, "accounts")
     found = [one for one in sorted(workspace.people(), key=lambda one: one.name.casefold()) if text.casefold() in f"{one.name} {' '.join(one.roles)}".casefold()]
     number, head = workspace.store.head()
     atwork, _ = working.jobs(workspace, limit=20)
     return {
         "people": wanted.cut(found), "page": wanted.of(len(found)), "q": text, "alone": person.solo, "me": person.name,
         "locked": workspace.store.accounts.locked() if admin else {}, "sessions": [] if person.solo else people.sessions(workspace), "glass": people.open_glass(workspace),
-        "private": privacy.named(workspace) if orderly else [], "ledger": {"events": number, "head": head},
-        "jobs": [job for job in atwork if job.state in ("waiting", "running", "stopping")], "sees_machine": _sees_machine(ask),
-        "acts": [{"act": act, "roles": held} for act, held in roles.ACTS.items()], "roles": list(ROLES),
+        "private": privacy.named(workspace) if roles.reads(person, "names of private projects") else [], "ledger": {"events": number, "head": head},
+        "jobs": [job for job in atwork if job.state in ("waiting", "running", "stopping")], "sees_machine": permissions.may_read(workspace, "machine").allowed,
+        "acts": [{"act": act, "roles": held} for act, held in roles.ACTS.items()], "reads": [{"what": what, "roles": held} for what, held in roles.READS.items()], "roles": list(ROLES),
         "may": {"change": permissions.may(workspace, "person.changed"), "glass": permissions.may(workspace, "break_glass.used")},
     }  # fmt: skip
 
@@ -45,7 +42,7 @@ def one(ask: WebRequest) -> Any:
     """One person: their roles, and the ways in which they sign in."""
     workspace, actor = ask.workspace, ask.workspace.person
     found = people.find(workspace, ask.path["person"])
-    admin = "admin" in actor.roles
+    admin = roles.reads(actor, "accounts")
     mine = admin or actor.name == found.name
     return {
         "person": found, "roles": list(ROLES), "self": actor.name == found.name, "admin": admin,
@@ -102,14 +99,9 @@ def ledger(ask: WebRequest) -> Any:
 
 def machine(ask: WebRequest) -> Any:
     """What the store takes on its disk; with `?look=yes` also what this machine has and lacks, which takes some seconds."""
-    if not _sees_machine(ask):
-        raise NotAllowedError("What this machine is and holds is shown to those who look after it", next=f"ask {', '.join(permissions.who_hold(ask.workspace, MACHINE)) or 'an admin'}")
+    permissions.require_read(ask.workspace, "machine")
     use = ask.workspace.store.disk_use()
     return {"lines": doctor.examined_apart(ask.workspace) if ask.query.get("look") == "yes" else None, "storage": use, "whole": sum(use.values())}
-
-
-def _sees_machine(ask: WebRequest) -> bool:
-    return bool(ask.workspace.person.solo or set(MACHINE) & set(ask.workspace.person.roles))
 
 
 def _link(ask: WebRequest, name: str, secret: str) -> Response:

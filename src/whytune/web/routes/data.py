@@ -7,7 +7,7 @@ from typing import Any
 from whytune.errors import UsageError
 from whytune.records.proposal import AcceptedRows, Proposal
 from whytune.web.handling import WebRequest, route
-from whytune.workspace import proposing, roles, versions
+from whytune.workspace import permissions, proposing, versions
 
 ROOM = "/api/v1/projects/{name}"
 
@@ -44,9 +44,10 @@ def proposals(ask: WebRequest) -> Any:
 
 
 def rows(ask: WebRequest) -> Any:
-    """What a proposal says, for those who may accept one."""
-    roles.check(ask.workspace.person, "rows.accepted")
+    """What a proposal says, for those who may accept one and for its author."""
     found = proposing.named(ask.project, ask.path["proposal"])
+    if ask.workspace.person.name != found.person:
+        permissions.require_read(ask.workspace, "proposed rows")
     return {"proposal": found, "rows": [{"number": number, **row.model_dump(mode="json")} for number, row in enumerate(proposing.rows_of(ask.project, found), start=1)]}
 
 
