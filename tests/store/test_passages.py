@@ -186,3 +186,29 @@ def test_an_index_may_lose_its_last_passage(store: Store, vectors: bool) -> None
     assert list(store.passages.passages("i")) == []
     if vectors:
         assert store.passages.vector_search("i", numpy.ones(3, numpy.float32), 3) == []
+
+
+@pytest.mark.parametrize("cut", ["before", "between"])
+def test_an_index_is_there_whole_wherever_taking_passages_out_was_cut_short(folder: Path, monkeypatch: pytest.MonkeyPatch, cut: str) -> None:
+    with Store.open(folder, create=True) as store:
+        store.passages.build("i", [passage("Zoe wrote of a parcel", 0), passage("a refund came", 90)])
+        true = Path.rename
+
+        def killed(path: Path, to: Path) -> Path:
+            if path.suffix == ".new" and cut == "between":
+                raise KeyboardInterrupt
+            if path.suffix != ".new" and Path(to).parent.name == "temporary" and cut == "before":
+                raise KeyboardInterrupt
+            return true(path, to)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "rename", killed)
+            with pytest.raises(KeyboardInterrupt):
+                store.passages.redact("i", lambda one: "Zoe" in one.text)
+    with Store.open(folder) as store:
+        assert store.passages.ids() == ["i"]
+        store.passages.redact("i", lambda one: "Zoe" in one.text)
+        assert store.passages.ids() == ["i"]
+        assert [found.passage.text for found in store.passages.search("i", "zoe refund", 5)] == ["a refund came"]
+    assert not [path for path in folder.rglob("*") if path.is_file() and b"Zoe" in path.read_bytes()]
+    assert not list(folder.glob("indexes/*.new"))

@@ -14,6 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +23,7 @@ from whytune.errors import NotFoundError, StoreError
 from whytune.records.data import Passage
 from whytune.records.record import digest, short
 from whytune.store.failures import told
-from whytune.store.files import aside, remove, settle_folder
+from whytune.store.files import aside, flush, remove, settle_folder
 from whytune.store.layout import BATCH, FILE, Vectors, content_digest, normalised, write
 from whytune.store.words import Tokenizer
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "whytune.index/1"
+NEW = ".new"
+"""Ends the folder of an index from which passages were taken, until the old one is gone."""
+
 
 class Found(NamedTuple):
     """A passage and how well it fits: bm25 (higher is better) or the cosine of the embeddings."""
@@ -50,6 +54,7 @@ class Indexes:
 
     def has(self, index_id: str) -> bool:
         """Whether that index is there."""
+        self._placed(self._folder(index_id))
         return (self._folder(index_id) / FILE).is_file()
 
     def build(self, index_id: str, passages: Sequence[Passage], vectors: Vectors | None = None) -> None:
@@ -73,7 +78,9 @@ class Indexes:
     def ids(self) -> list[str]:
         """The ids of all indexes there are."""
         found = []
-        for file in sorted((self._root / "indexes").glob(f"*/{FILE}")):
+        for made in (self._root / "indexes").glob(f"*{NEW}"):
+            self._placed(made.with_suffix(""))
+        for file in sorted(path for path in (self._root / "indexes").glob(f"*/{FILE}") if path.parent.suffix != NEW):
             with told("look at a passage index", file):
                 database = sqlite3.connect(f"{file.as_uri()}?immutable=1", uri=True)
                 try:
@@ -102,11 +109,16 @@ class Indexes:
         target = self._folder(index_id)
         with aside(self._root, "erase passages") as made, aside(self._root, "erase passages") as old:
             write(made, [passage for passage, _ in kept], vectors, meta)
-            # Away first, then the new one in its place: who opens it in between waits a moment (see `open`).
+            # The new one is whole and on the disk beside the old one before that goes: a kill in between loses neither.
+            # Who opens it in between puts it in its place, as this does.
             with told("erase passages", target):
-                target.rename(old)
-                if not settle_folder(made, target):
+                beside = target.with_suffix(NEW)
+                remove(beside)
+                if not settle_folder(made, beside):
                     raise StoreError("Another process is changing the same index", where=str(target), next="run the same command again")
+                target.rename(old)
+                self._placed(target)
+                flush(target.parent)
                 remove(old)
         return tuple(gone)
 
@@ -158,6 +170,12 @@ class Indexes:
             if self._tokenizer:
                 self._tokenizer.close()
             self._tokenizer = None
+
+    def _placed(self, target: Path) -> None:
+        """Give an index from which passages were taken its place, where the old one is gone."""
+        if not target.exists():
+            with suppress(OSError):  # there is none, or another process was quicker
+                target.with_suffix(NEW).rename(target)
 
     def _folder(self, index_id: str) -> Path:
         return self._root / "indexes" / digest(index_id)[:32]

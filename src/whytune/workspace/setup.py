@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from whytune.datasets.importing import sniff
 from whytune.datasets.spec import Guess
-from whytune.errors import SettingsError, UsageError
+from whytune.errors import NotFoundError, SettingsError, UsageError
 from whytune.tasks import task_named
 from whytune.workspace import config
 from whytune.workspace.config import FILE, ProjectFile
@@ -88,8 +88,9 @@ def draft(raw: dict[str, Any], folder: Path, name: str = "") -> NewProject:
     """
     task = task_named(raw["task"])
     folder = folder.resolve()
-    if (folder / FILE).exists():
-        raise UsageError(f"{folder / FILE} is there already", next=f"edit it, or choose another name; then: whytune run {folder.name}")
+    there = UsageError(f"{folder / FILE} is there already", next=f"edit it, or choose another name; then: whytune run {folder.name}")
+    if (folder / FILE).exists() and _registered(folder, name or folder.name):
+        raise there
     data = dict(raw["data"])
     for key in ("from", "documents"):
         data[key] = [_relative(path, folder) for path in data[key]]
@@ -107,7 +108,11 @@ def draft(raw: dict[str, Any], folder: Path, name: str = "") -> NewProject:
     first = sniff(spec(file, folder))
     guessed = {"input": first.input, "target": first.target, "group": first.group, "evidence": first.evidence, "format": first.format}
     filled = {name: getattr(file.data, name) or value for name, value in guessed.items()}
-    return NewProject(folder, file.model_copy(update={"data": file.data.model_copy(update=filled)}), (first,))
+    made = NewProject(folder, file.model_copy(update={"data": file.data.model_copy(update=filled)}), (first,))
+    # One that was killed between its file and its first line in the ledger wrote the very same; any other is somebody's own.
+    if (folder / FILE).exists() and (folder / FILE).read_text("utf-8") != config.write(made.file):
+        raise there
+    return made
 
 
 def create(drafted: NewProject) -> Project:
@@ -125,6 +130,18 @@ def register(room: Workspace, folder: Path) -> Project:
         with room.act("project.created", project=project.name) as act:
             act.facts["task"] = project.file.task
     return project
+
+
+def _registered(folder: Path, name: str) -> bool:
+    """Whether the ledger knows the project: else what lies there may be of an attempt that was killed."""
+    try:
+        room = Workspace.open(folder.parent)
+    except NotFoundError:
+        return False
+    try:
+        return bool(room.whole().events(name))
+    finally:
+        room.store.close()
 
 
 def _relative(path: str, folder: Path) -> str:
