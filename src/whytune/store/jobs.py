@@ -243,7 +243,7 @@ class Jobs:
             return [_job(row) for row in rows]
         with self._database.writing("note that a job is lost") as connection:
             # Only now that nobody holds the lock is the state final: a job that has just ended by itself stays so.
-            lost = {"state": "lost", "ended": _now(), "left": None, "said": LOST, "next": "start it again: it goes on from what was kept"}
+            lost = {"state": "lost", "ended": _now(), "left": None, "said": LOST, "next": "start it again: what was kept is still there"}
             for id in gone:
                 connection.execute(update(jobs).where(jobs.c.id == id, jobs.c.state.in_(LIVE)).values(**lost))
             anew = {row.id: row for row in connection.execute(select(jobs).where(jobs.c.id.in_(gone)))}
