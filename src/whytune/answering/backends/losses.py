@@ -6,7 +6,10 @@ generates nothing. Example: `token_losses(backend, [(chat, "refund")])[0]` has o
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -14,10 +17,13 @@ from transformers import DynamicCache
 
 from whytune.answering.backends.attention import cached
 from whytune.answering.backends.encoding import Whole
+from whytune.answering.backends.generation import common_prefix
 from whytune.answering.backends.local import LocalBackend
 from whytune.answering.backends.protocol import Chat
 
 _ROWS = 16
+_WORTH_SHARING = 8
+"""Tokens from which what prompts begin with is computed apart."""
 
 
 def token_losses(backend: LocalBackend, asked: Sequence[tuple[Chat, str]]) -> list[list[float]]:
@@ -40,25 +46,50 @@ def token_losses(backend: LocalBackend, asked: Sequence[tuple[Chat, str]]) -> li
                     for number, losses in zip(part, _together(backend, list(prompt), [wholes[n].answer for n in part]), strict=True):
                         found[number] = losses
             alone = sorted((numbers[0] for prompt, numbers in by_prompt.items() if prompt not in shared), key=lambda n: len(wholes[n].prompt))
+            begun = _begun(backend, [wholes[number].prompt for number in alone])
             for start in range(0, len(alone), _ROWS):
                 part = alone[start : start + _ROWS]
-                for number, losses in zip(part, _apart(backend, [wholes[n] for n in part]), strict=True):
+                for number, losses in zip(part, _apart(backend, [wholes[n] for n in part], begun), strict=True):
                     found[number] = losses
     finally:
         model.set_attn_implementation(used)
     return found
 
 
-def _apart(backend: LocalBackend, wholes: Sequence[Whole]) -> list[list[float]]:
+@dataclass(frozen=True)
+class _Begun:
+    """What all prompts begin with, gone through the model once; no cache where there is too little of it."""
+
+    length: int = 0
+    cache: Any = None
+
+
+def _begun(backend: LocalBackend, prompts: Sequence[list[int]]) -> _Begun:
+    # The last token of a prompt says what its answer begins with: it stays with each row.
+    length = common_prefix([prompt[:-1] for prompt in prompts]) if len(prompts) > 1 and backend.runner.together else 0
+    if length < _WORTH_SHARING:
+        return _Begun()
+    runner = backend.runner
+    cache = DynamicCache(config=runner.model.config)
+    runner.decoder(input_ids=torch.tensor([prompts[0][:length]], device=runner.device), **cached(runner.decoder, cache))
+    return _Begun(length, cache)
+
+
+def _apart(backend: LocalBackend, wholes: Sequence[Whole], begun: _Begun) -> list[list[float]]:
     """Answers to different prompts, side by side; the output layer is run for the answers only."""
     runner = backend.runner
-    rows = [[*whole.prompt, *whole.answer][:-1] for whole in wholes]
+    rows = [[*whole.prompt, *whole.answer][begun.length : -1] for whole in wholes]
     longest = max(map(len, rows))
     ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], device=runner.device)
-    hidden = runner.decoder(input_ids=ids, use_cache=False).last_hidden_state
+    how: dict[str, Any] = {"use_cache": False}
+    if begun.length:
+        cache = copy.deepcopy(begun.cache)
+        cache.batch_repeat_interleave(len(rows))
+        how = cached(runner.decoder, cache)
+    hidden = runner.decoder(input_ids=ids, **how).last_hidden_state
     found = []
     for number, whole in enumerate(wholes):
-        first = len(whole.prompt) - 1
+        first = len(whole.prompt) - 1 - begun.length
         logits = runner.output(hidden[number, first : first + len(whole.answer)]).float()
         found.append(functional.cross_entropy(logits, torch.tensor(whole.answer, device=runner.device), reduction="none").tolist())
     return found
