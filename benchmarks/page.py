@@ -23,9 +23,10 @@ comes from. None of them is part of this project; `WHYTUNE_CASES` names the fold
 def page(kept: Mapping[str, Kept], before: str = "") -> str:
     """The whole page. A part without a result here stays as it is in the page before, or is left out."""
     stood = {part.partition("\n")[0]: part for part in before.split("\n## ")[1:]}
-    writers = {"demo": _demo, "cases": _cases, "training": _training, "answering": _answering, "data": _plain, "near": _plain, "checks": _checks, "store": _plain, "review": _plain, "serving": _plain, "help": _plain, "web": _web, "live": _live}
+    writers = {"demo": _demo, "cases": _cases, "training": _training, "estimates": _estimates, "responsible": _responsible, "answering": _answering, "data": _plain, "near": _plain, "checks": _checks, "store": _plain, "review": _plain, "serving": _plain, "help": _plain, "web": _web, "live": _live}
     titles = {
-        "demo": "`make demo`, after set-up", "cases": "Real data, from files to verdict", "training": "Training speed", "answering": "Answering speed",
+        "demo": "`make demo`, after set-up", "cases": "Real data, from files to verdict", "training": "Training speed", "estimates": "What a run was expected to take, and took", "answering": "Answering speed",
+        "responsible": "Every responsible-AI probe, base against tuned",
         "data": "100,000 rows: import, split, certificate, checks", "near": "Exact and near-duplicates of 1,000,000 texts", "checks": "Every check over 10,000 and 100,000 rows", "store": "Store and search", "review": "Review queue with 50 people", "serving": "Serving: what the gateway adds", "web": "The site with 50 use cases, 10,000 cases, 500 runs; fifty people and five live runs", "live": "A training that somebody watches in the browser", "help": "`whytune --help`",
     }  # fmt: skip
     parts = [INTRO]
@@ -130,6 +131,33 @@ def _live(result: Mapping[str, Any]) -> str:
         f"{_table(('', 'nobody looks', 'a page is open', 'difference'), rows)}\n"
         f"- the server took {result['server_processor_percent_alone']} % of a core while nobody looked, **{result['server_processor_percent_watched']} %** with the page open\n"
         f"- what the training does to be followed at all, watched or not: {result['notes_microseconds_a_step']:.0f} microseconds of processor time a step\n"
+    )
+
+
+def _estimates(result: Mapping[str, Any]) -> str:
+    def off(told: float, was: float) -> str:
+        return f"{told:,g} ({100 * (told / was - 1):+.0f} %)"
+
+    rows = [
+        (name.replace("_", " "), f"{run['steps']} of {run['batch']}, longest {run['longest']}",
+         off(run["memory_mb_added_up"], run["memory_mb"]), off(run["memory_mb_expected"], run["memory_mb"]), f"{run['memory_mb']:,}",
+         off(run["seconds_added_up"], run["seconds"]), off(run["seconds_expected"], run["seconds"]), run["seconds"])
+        for name, run in result["runs"].items()
+    ]  # fmt: skip
+    head = ("run", "steps", "MB before", "MB after three steps", "MB at the peak", "seconds before", "seconds after three steps", "seconds of the steps")
+    return (
+        f"Each run is a process of its own with {result['threads']} thread, float32; dev is looked at as in a project. *Before*: added up from sizes, and this machine's rate, before a model is "
+        f"loaded. *After three steps*: corrected by three measured steps on the longest batch; that is the figure a run is held to. Bars: memory within {100 * result['memory_bar']:.0f} %, time within {100 * result['time_bar']:.0f} %.\n\n{_table(head, rows)}"
+    )
+
+
+def _responsible(result: Mapping[str, Any]) -> str:
+    rows = [(each["dimension"], f"`{each['probe']}`", each["status"], each["n"]) for each in result["results"]]
+    phases = "; ".join(f"{name} {spent:.0f} s" for name, spent in result["phases"].items())
+    return (
+        f"The bundled model with an adapter of {result['train_rows']} rows and one epoch, {result['labels']} labels, {result['items']} rows a probe, {result['threads']} threads. "
+        f"**{result['seconds'] / 60:.1f} minutes** by the clock, {result['cpu_seconds']:.0f} processor seconds (bar: 10 minutes); {result['answers']:,} answers, "
+        f"{result['tokens_computed']:,} tokens read and {result['tokens_out']:,} written, {result['tokens_per_second']:,} a second. {phases}.\n\n{_table(('dimension', 'probe', 'status', 'n'), rows)}"
     )
 
 

@@ -1,6 +1,6 @@
 """Runs every benchmark alone, one after the other, and writes `docs/benchmarks.md` from what came out.
 
-    python benchmarks/run.py [NAME ...]      # any of: demo, training, answering, data, checks, store, help, cases
+    python benchmarks/run.py [NAME ...]      # any of: demo, training, estimates, responsible, answering, data, checks, store, help, cases
     python benchmarks/run.py --page          # only write the page from results that are there
 
 Results are kept as JSON in `.bench/`, with date and machine, so that one part can be measured again. Run it on a machine
@@ -77,11 +77,13 @@ PARTS: dict[str, Callable[[], Any]] = {
     "help": start,
     "demo": demo,
     "training": lambda: script("training.py", "--steps", "3", "--turns", "2", "--cache", str(Path.home() / ".cache" / "whytune"), *(("--rows", str(BANKING)) if BANKING.exists() else ())),
+    "estimates": lambda: script("estimates.py"),
     "answering": lambda: script("answering.py", "--cases", str(CASES), "--rounds", "3"),
     "data": lambda: script("data.py", "--rows", "100000"),
     "near": lambda: script("near.py"),
     "checks": lambda: script("checks.py", "--cases", str(CASES)),
     "store": lambda: script("store.py", "--rows", "20000"),
+    "responsible": lambda: script("responsible.py", *(("--rows", str(BANKING)) if BANKING.exists() else ())),
     "review": lambda: script("review.py"),
     "serving": lambda: script("serving.py"),
     "web": lambda: script("web.py"),

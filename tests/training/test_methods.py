@@ -20,11 +20,15 @@ from whytune.errors import ModelError, StoppedError, TrainingError
 from whytune.jobs.progress import Silent
 from whytune.records.candidate import Base, Decoding, Prompt, Recipe
 from whytune.records.content import Message
-from whytune.training.estimate import estimate
+from whytune.training import loss
+from whytune.training.estimate import estimate, largest, shape_of
+from whytune.training.memory import kept_bytes
 from whytune.training.plan import TrainingPlan
 from whytune.training.postflight import prove_moved
 from whytune.training.preflight import prove_adapter
+from whytune.training.rows import TrainingRow
 from whytune.training.train import train
+from whytune.training.trl_seam import adapt
 
 METHODS = ("lora", "rslora", "dora", "qlora", "full")
 CHANGES: dict[str, dict[str, Any]] = {"full": {"learning_rate": 0.001}}
@@ -127,7 +131,31 @@ def test_full_refuses_what_it_cannot_do_and_frozen_weights(plan, tiny_base: Base
 
 def test_memory_is_told_by_method(plan) -> None:
     needed = {method: estimate(plan(method=method), rows(8)).memory_bytes for method in METHODS}
-    assert needed["qlora"] < needed["lora"] == needed["dora"] < needed["full"]
+    assert needed["qlora"] < needed["lora"] == needed["rslora"] < needed["dora"]
+    assert needed["lora"] < needed["full"]
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("path", ["gathered", "shared"])
+def test_what_layers_keep_for_going_back_is_counted_right(tiny_base: Base, method: str, path: Any) -> None:
+    recipe = Recipe.model_validate({**RECIPE.model_dump(), "method": method})
+    model = adapt(load(tiny_base, "float32").model, recipe)
+    some = [TrainingRow(str(at), (*range(40), *range(50 + at, 90 + at)), 74) for at in range(4)]
+    weights = {part.untyped_storage().data_ptr() for part in (*model.parameters(), *model.buffers())}
+    kept: dict[int, Any] = {}
+
+    def keep(tensor: Any) -> Any:
+        store = tensor.untyped_storage()
+        if store.data_ptr() not in weights and model.config.vocab_size not in tensor.shape:
+            kept[store.data_ptr()] = store
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss.batch_loss(model, loss.collate(some, pad=0, share=path == "shared"), path)
+    shape = shape_of(tiny_base)
+    one_more = (shape.layers + 1) / shape.layers  # the gradients of a layer
+    told = kept_bytes(shape, recipe, 4, largest([some], path)) / one_more
+    assert told == pytest.approx(sum(store.nbytes() for store in kept.values()), rel=0.15)  # two layers only: what stands around them counts
 
 
 def test_old_recipes_keep_their_ids() -> None:

@@ -7,13 +7,15 @@ cores `choose(...)` may answer one thread.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from statistics import median
 from typing import Any
 
 from whytune.errors import TrainingError
 from whytune.jobs.progress import Progress
-from whytune.training.estimate import memory, shape_of
+from whytune.training.estimate import largest, shape_of
 from whytune.training.journal import Choices
+from whytune.training.memory import at_rest, peak, trained_parameters
 from whytune.training.sitting import TrainingRun
 
 _MEMORY_SHARE = 0.85
@@ -50,18 +52,16 @@ def choose(run: TrainingRun, dtype: str, progress: Progress) -> Choices:
         needed, checkpointing = _fits(run, dtype, steps, path, free)
         if checkpointing:
             path = "gathered" if path == "shared" else path
-        longest = max(steps, key=lambda step: loss.computed_tokens(step, path))
-        batch = _on(place, loss.collate(longest, pad=pad, share=path == "shared"))
-        if checkpointing:
-            seconds_a_token = 0.0
-        else:
-            took = [_seconds(model, batch, path) for _ in range(_MEASURED)]
-            seconds_a_token = median(took) / loss.computed_tokens(longest, path)
+        machine.give_back()  # what the search for the best way has left
+        expected_seconds = 0.0 if checkpointing else _expected_seconds(run, steps, path, lambda piece: _on(place, loss.collate(piece, pad=pad, share=path == "shared")))
+        if not checkpointing:
+            # The steps just made are a run's own but for what the optimiser keeps: what was seen stands above what was added up.
+            needed = max(needed, machine.peak_memory() + 2 * 4 * trained_parameters(shape_of(run.plan.base), recipe))
         progress.advance()
         first = loss.mean_loss(model, run.held.rows, size=recipe.batch_size, pad=pad, path=path)
         progress.advance(1, f"dev loss {first:.3f}")
     model.train()
-    total = sum(loss.computed_tokens(step, path) for step in steps)
+    machine.give_back()
     return Choices(
         dtype=dtype,
         threads=threads,
@@ -69,26 +69,41 @@ def choose(run: TrainingRun, dtype: str, progress: Progress) -> Choices:
         checkpointing=checkpointing,
         first_dev_loss=first,
         # Going back through recomputed layers takes a third pass.
-        estimated_seconds=seconds_a_token * total or run.estimate.seconds * 1.5,
+        estimated_seconds=expected_seconds or run.estimate.seconds * 1.5,
         estimated_memory_bytes=needed,
     )
 
 
 def _fits(run: TrainingRun, dtype: str, steps: list[Any], path: Any, free: int) -> tuple[int, bool]:
-    from whytune.training import loss
-
-    shape, recipe = shape_of(run.plan.base), run.plan.recipe
-    tokens = max(loss.computed_tokens(step, path) for step in steps)
-    trained = max(sum(len(row.ids) - row.start for row in step) for step in steps)
+    shape, recipe, piece = shape_of(run.plan.base), run.plan.recipe, largest(steps, path)
     for checkpointing in (False, True):
-        needed = memory(shape, recipe, dtype, tokens=tokens, trained=trained, checkpointing=checkpointing)
+        needed = peak(shape, recipe, dtype, piece, process=run.process, checkpointing=checkpointing)
         # The weights are loaded already: what is still to come is the rest.
-        if needed - memory(shape, recipe, dtype, tokens=0, trained=0) <= _MEMORY_SHARE * free:
+        if needed - run.process - at_rest(shape, recipe, 4 if dtype == "float32" else 2) <= _MEMORY_SHARE * free:
             return needed, checkpointing
     raise TrainingError(
         f"Training needs about {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
         next="lower batch_size or max_length in the recipe, or choose a smaller base model",
     )
+
+
+def _expected_seconds(run: TrainingRun, pieces: list[Any], path: Any, ready: Callable[[Any], Any]) -> float:
+    """Of all steps: what a piece takes however short it is, what each token takes, and what moving the weights takes."""
+    from whytune.training import loss, machine
+
+    model, recipe = run.loaded.model, run.plan.recipe
+    tokens = [loss.computed_tokens(piece, path) for piece in pieces]
+    longest, shortest = max(tokens), min(tokens)
+    long, short = ready(pieces[tokens.index(longest)]), ready(pieces[tokens.index(shortest)])
+    most = median(_seconds(model, long, path) for _ in range(_MEASURED))
+    each = most / longest
+    once = 0.0
+    if shortest * 2 <= longest:
+        least = median(_seconds(model, short, path) for _ in range(_MEASURED))
+        each = max(0.0, most - least) / (longest - shortest)
+        once = max(0.0, most - each * longest)
+    moving = machine.update_seconds(trained_parameters(shape_of(run.plan.base), recipe))
+    return each * sum(tokens) + once * len(pieces) + moving * len(run.steps)
 
 
 def _step(model: Any, batch: Any, path: Any) -> None:

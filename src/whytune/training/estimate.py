@@ -10,38 +10,24 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whytune.errors import ModelError
-from whytune.records.candidate import Base, Recipe
+from whytune.records.candidate import Base
 from whytune.records.data import Example
 from whytune.training.batches import schedule
+from whytune.training.memory import PROCESS_BYTES, ModelShape, StepSize, adapter_parameters, peak
 from whytune.training.plan import Estimate, TrainingPlan
 
 if TYPE_CHECKING:
+    from whytune.training.loss import LossPath
     from whytune.training.rows import TrainingRow
 
 EFFICIENCY = 0.75
 """Part of the rate of bare matrix products that a whole training step reaches."""
 SPREAD = (0.7, 1.8)
 """The range around the seconds: other work on the machine makes it longer more often than shorter."""
-_PROCESS_BYTES = 700 << 20
-"""Python with its libraries, before a model is loaded."""
-
-
-@dataclass(frozen=True)
-class ModelShape:
-    """The sizes that time and memory follow from."""
-
-    layers: int
-    hidden: int
-    inner: int
-    vocabulary: int
-    body: int
-    """Parameters outside the table of tokens and the output head."""
-    total: int
 
 
 def estimate(plan: TrainingPlan, train: Sequence[Example]) -> Estimate:
@@ -69,10 +55,12 @@ def estimate(plan: TrainingPlan, train: Sequence[Example]) -> Estimate:
     return expected(plan, ready.rows, len(ready.overlong), dtype)
 
 
-def expected(plan: TrainingPlan, rows: Sequence[TrainingRow], dropped: int, dtype: str) -> Estimate:
-    """The estimate for rows that are ready."""
+def expected(
+    plan: TrainingPlan, rows: Sequence[TrainingRow], dropped: int, dtype: str, process: int = PROCESS_BYTES
+) -> Estimate:
+    """The estimate for rows that are ready; process: bytes held before the model is loaded."""
     from whytune.training import machine
-    from whytune.training.loss import LossPath, computed_tokens, pieces
+    from whytune.training.loss import computed_tokens, pieces
 
     recipe, shape = plan.recipe, shape_of(plan.base)
     lengths = [len(row.ids) for row in rows]
@@ -99,40 +87,20 @@ def expected(plan: TrainingPlan, rows: Sequence[TrainingRow], dropped: int, dtyp
         seconds=seconds,
         seconds_low=seconds * SPREAD[0],
         seconds_high=seconds * SPREAD[1],
-        memory_bytes=memory(
-            shape, recipe, dtype, tokens=max(computed, default=0), trained=max(trained, default=0)
-        ),
+        memory_bytes=peak(shape, recipe, dtype, largest(parts, path), process=process),
     )
 
 
-def memory(
-    shape: ModelShape, recipe: Recipe, dtype: str, *, tokens: int, trained: int, checkpointing: bool = False
-) -> int:
-    """Bytes at the peak: weights, adapter with its gradients and moments, what the longest batch keeps for going back."""
-    width = 4 if dtype == "float32" else 2
-    layer = (16 * shape.hidden + 6 * shape.inner) * width
-    kept = (
-        tokens * (shape.layers * shape.hidden * width + layer)
-        if checkpointing
-        else tokens * shape.layers * layer
-    )
-    logits = trained * shape.vocabulary * 4 * 3
-    return _PROCESS_BYTES + weight_bytes(shape, recipe, width) + kept + logits
+def largest(parts: Sequence[Sequence[TrainingRow]], path: LossPath) -> StepSize:
+    """The sizes of the piece with the most to compute; trained tokens are the most of any piece."""
+    from whytune.training.loss import computed_tokens, shared_prefix
 
-
-def weight_bytes(shape: ModelShape, recipe: Recipe, width: int) -> int:
-    """Weights at rest, and what is trained with its gradients and moments."""
-    if recipe.method == "full":
-        return shape.total * (width + 3 * 4)
-    tables = shape.total - shape.body
-    # Four bits a weight, and their scales; tables of tokens stay as they are.
-    body = int(shape.body * 0.52) if recipe.method == "qlora" else shape.body * width
-    return body + tables * width + adapter_parameters(shape, recipe) * 16
-
-
-def adapter_parameters(shape: ModelShape, recipe: Recipe) -> int:
-    """About: seven linear layers, four of the attention and three of the network behind it."""
-    return shape.layers * recipe.rank * (8 * shape.hidden + 3 * (shape.hidden + shape.inner))
+    if not parts:
+        return StepSize(0, 0)
+    most = max(parts, key=lambda part: computed_tokens(part, path))
+    trained = max(sum(len(row.ids) - (0 if path == "plain" else row.start) for row in part) for part in parts)
+    shared = path == "shared" and shared_prefix(most) > 0
+    return StepSize(computed_tokens(most, path), trained, len(most), max(len(row.ids) for row in most), shared)
 
 
 def shape_of(base: Base) -> ModelShape:
@@ -143,6 +111,9 @@ def shape_of(base: Base) -> ModelShape:
         hidden, vocabulary = int(config["hidden_size"]), int(config["vocab_size"])
         layers = int(config["num_hidden_layers"])
         inner = int(config.get("intermediate_size", 4 * hidden))
+        heads = int(config.get("num_attention_heads") or 1)
+        head = int(config.get("head_dim") or hidden // heads)
+        keys = head * int(config.get("num_key_value_heads") or heads)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"{base.name} has no configuration that says its sizes: {error!r}",
@@ -151,7 +122,7 @@ def shape_of(base: Base) -> ModelShape:
         ) from error
     tables = hidden * vocabulary * (1 if config.get("tie_word_embeddings", True) else 2)
     body = max(base.parameters - tables, layers * (2 * hidden * hidden + 3 * hidden * inner))
-    return ModelShape(layers, hidden, inner, vocabulary, body, body + tables)
+    return ModelShape(layers, hidden, inner, vocabulary, body, body + tables, keys, head * heads)
 
 
 def shots_of(plan: TrainingPlan, train: Sequence[Example]) -> tuple[Example, ...]:

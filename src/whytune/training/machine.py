@@ -6,6 +6,8 @@ twenty times slower in it than in float32. It knows nothing of rows. Example: `c
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import sys
 import time
@@ -68,6 +70,23 @@ def product_rate(dtype: str, *, rows: int = 512, times: int = 5) -> float:
     return 2 * 2 * rows * 576 * 1536 / median(_seconds(both) for _ in range(times))
 
 
+def update_seconds(weights: int, times: int = 3) -> float:
+    """Seconds in which the optimiser moves so many weights, the length of their gradients included; by a part of them."""
+    part = min(weights, 1 << 22)
+    weight = torch.nn.Parameter(torch.ones(part, device=device()))
+    weight.grad = torch.ones_like(weight)
+    moved = torch.optim.AdamW([weight])
+
+    def step() -> None:
+        torch.nn.utils.clip_grad_norm_([weight], 1.0)
+        moved.step()
+        if weight.is_cuda:
+            torch.cuda.synchronize()
+
+    step()
+    return weights / part * median(_seconds(step) for _ in range(times))
+
+
 def choose_threads(step: Callable[[], object], place: torch.device) -> int:
     """The number of threads with which `step` (a short forward and backward pass) is fastest; set when it returns."""
     if place.type != "cpu":
@@ -102,6 +121,24 @@ def begin_peak() -> None:
             peak.write("5")
     except OSError:
         return  # only Linux counts anew; elsewhere the peak is that of the process
+
+
+def give_back() -> None:
+    """Return to the system what was freed: the C library keeps it, and what comes next would be held beside it."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        return  # another C library than glibc
+
+
+def held_memory() -> int:
+    """Bytes that count against a run before its model is loaded: the process's, or none where the model lies on a device."""
+    import psutil
+
+    return 0 if torch.cuda.is_available() else int(psutil.Process().memory_info().rss)
 
 
 def peak_memory() -> int:

@@ -80,41 +80,40 @@ def prove_moved(folder: Path, base: Base | None = None) -> Proof:
 
     if (folder / FULL_MARK).is_file() and base is not None:
         before = load(base, "float32").model.state_dict()
-        seconds = {
-            name: weight.float() - before[name].float()
+        moved = {
+            name: bool((weight.float() != before[name].float()).any())
             for name, weight in load_file(str(folder / FULL_WEIGHTS)).items()
             if weight.dim() > 1
         }
     else:
-        seconds = {name: weight for name, weight in load_file(str(folder / WEIGHTS)).items() if ".lora_B." in name}
-    still = sorted(name for name, weight in seconds.items() if not weight.any())
-    if still or not seconds:
+        found = load_file(str(folder / WEIGHTS))
+        moved = {name: bool(weight.any()) for name, weight in found.items() if ".lora_B." in name}
+    still = sorted(name for name, yes in moved.items() if not yes)
+    if still or not moved:
         raise TrainingError(
             "Layers of the adapter did not move in training",
             problems=[name.removeprefix("base_model.model.") for name in still[:20]]
             or ["there is no adapted layer"],
             next="raise learning_rate or epochs in the recipe, then train again",
         )
-    return Proof("moved", f"the weights moved in each of {len(seconds)} adapted layers")
+    return Proof("moved", f"the weights moved in each of {len(moved)} adapted layers")
 
 
-def prove_reload(model: Any, fitted: Fitted, rows: Sequence[TrainingRow]) -> Proof:
-    """Loaded anew from its files, the adapter gives the very logits of the model in memory."""
+def best_logits(model: Any, folder: Path, rows: Sequence[TrainingRow]) -> list[Any]:
+    """What the model in memory says to some rows with the best weights; kept so that it can go before it is read anew."""
+    _take_best(model, folder)
+    return _logits(model.eval(), rows)
+
+
+def prove_reload(before: Sequence[Any], fitted: Fitted, rows: Sequence[TrainingRow], place: Any) -> Proof:
+    """Loaded anew from its files, the adapter gives the very logits that the trained model gave."""
     import torch
 
-    _take_best(model, fitted.folder)
-    model.eval()
-    place = next(model.parameters()).device
     fresh = load(fitted.base, fitted.dtype, fitted.folder, quantised=place.type if fitted.quantised else "").model
-    fresh = fresh if fitted.quantised else fresh.to(place)
     apart = 0.0
-    with torch.no_grad():
-        for row in rows:
-            ids = torch.tensor([row.ids], device=place)
-            here = _core(model)(input_ids=ids, use_cache=False).logits
-            there = _core(fresh)(input_ids=ids, use_cache=False).logits
-            if not torch.equal(here, there):
-                apart = max(apart, float((here - there).abs().max()), torch.finfo(torch.float32).tiny)
+    for here, there in zip(before, _logits(fresh if fitted.quantised else fresh.to(place), rows), strict=True):
+        if not torch.equal(here, there):
+            apart = max(apart, float((here - there).abs().max()), torch.finfo(torch.float32).tiny)
     if apart:
         raise TrainingError(
             f"The saved adapter does not give the logits of the trained model (apart by {apart:.2g})",
@@ -122,6 +121,14 @@ def prove_reload(model: Any, fitted: Fitted, rows: Sequence[TrainingRow]) -> Pro
             next="remove the run's folder and train again; if it stays, the base model's files changed in between",
         )
     return Proof("reload", f"loaded anew from its files, the logits of {len(rows)} rows are identical")
+
+
+def _logits(model: Any, rows: Sequence[TrainingRow]) -> list[Any]:
+    import torch
+
+    place = next(model.parameters()).device
+    with torch.no_grad():
+        return [_core(model)(input_ids=torch.tensor([row.ids], device=place), use_cache=False).logits for row in rows]
 
 
 def _take_best(model: Any, folder: Path) -> None:

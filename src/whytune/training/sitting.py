@@ -27,7 +27,14 @@ from whytune.records.candidate import Checkpoint
 from whytune.training.batches import looks, schedule
 from whytune.training.journal import Choices, Journal, StepLine
 from whytune.training.plan import Estimate, Proof, SampleRow, Trained, TrainingPlan, versions
-from whytune.training.postflight import Fitted, prove_moved, prove_reload, save_weights, write_adapter
+from whytune.training.postflight import (
+    Fitted,
+    best_logits,
+    prove_moved,
+    prove_reload,
+    save_weights,
+    write_adapter,
+)
 from whytune.training.ranks import ALONE, Ranks
 from whytune.training.rows import PreparedRows, TrainingRow, sample
 
@@ -51,6 +58,8 @@ class TrainingRun:
     proofs: tuple[Proof, ...]
     look: Look | None
     ranks: Ranks = ALONE
+    process: int = 0
+    """Bytes held before the model was loaded."""
 
     @property
     def steps(self) -> list[tuple[int, ...]]:
@@ -77,7 +86,7 @@ def sit(run: TrainingRun, progress: Progress) -> Trained:
     """Trains to the end and returns what came out; raises TrainingError when a signal or a failure ended it."""
     import torch
 
-    from whytune.training.machine import peak_memory
+    from whytune.training.machine import give_back, peak_memory
 
     if torch.get_num_threads() != run.choices.threads:
         torch.set_num_threads(run.choices.threads)
@@ -111,10 +120,16 @@ def sit(run: TrainingRun, progress: Progress) -> Trained:
     dtype: Any = run.choices.dtype
     method = run.plan.recipe.method
     write_adapter(run.plan.folder / f"checkpoint-{best.step}", folder, run.plan.base.name)
+    rows = sorted(run.held.rows, key=lambda row: len(row.ids))[:_RELOADED]
+    said = best_logits(run.loaded.model, folder, rows)
+    # The trained model goes before it is read anew: one of them in memory is enough.
+    place = next(run.loaded.model.parameters()).device
+    run.loaded.model = None
+    give_back()
     moved = prove_moved(folder, run.plan.base)
     progress.advance()
-    rows = sorted(run.held.rows, key=lambda row: len(row.ids))[:_RELOADED]
-    reload = prove_reload(run.loaded.model, Fitted(run.plan.base, folder, dtype, quantised=method == "qlora"), rows)
+    give_back()
+    reload = prove_reload(said, Fitted(run.plan.base, folder, dtype, quantised=method == "qlora"), rows, place)
     progress.advance()
     proofs = (*run.proofs, moved, reload)
     trained = _result(run, steps, folder=folder, best_step=best.step, proofs=proofs, memory=peak_memory())
@@ -248,19 +263,23 @@ def _metric(run: TrainingRun, look: Look) -> float:
     import torch
 
     from whytune.answering.backends.local import LocalBackend
+    from whytune.training.machine import give_back
     from whytune.training.trl_seam import unsaved
 
+    give_back()  # the last step's activations: a second model comes beside the first
     folder = run.journal.folder / ".saving-look"
     threads = torch.get_num_threads()
     try:
         save_weights(run.loaded.model, folder)
-        backend = LocalBackend(run.plan.base, folder, run.choices.dtype, run.choices.threads)
+        backend: Any = LocalBackend(run.plan.base, folder, run.choices.dtype, run.choices.threads)
         return float(look(backend))
     except OSError as error:
         raise unsaved(error, run.journal.folder) from error
     finally:
         torch.set_num_threads(threads)
         shutil.rmtree(folder, ignore_errors=True)
+        backend = None
+        give_back()
 
 
 def _result(

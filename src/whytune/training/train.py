@@ -58,6 +58,7 @@ def train(
     progress.phase("loading the base model", 1)
     quantised = plan.recipe.method == "qlora"
     machine.begin_peak()
+    process = machine.held_memory()
     loaded = load(plan.base, dtype, quantised=place.type if quantised else "")
     progress.advance()
     progress.phase("reading rows", len(train) + len(dev), "rows")
@@ -68,10 +69,10 @@ def train(
     )
     progress.advance(len(train) + len(dev))
     proofs = prove_rows(loaded.encoder, plan.recipe, train=train, dev=dev, ready=ready, held=held)
-    guess = expected(plan, ready.rows, len(ready.overlong), dtype)
+    guess = expected(plan, ready.rows, len(ready.overlong), dtype, process)
     loaded.model = adapt(loaded.model if quantised else loaded.model.to(place), plan.recipe)
     proofs = (*proofs, prove_adapter(loaded.model))
-    run = TrainingRun(plan, loaded, ready, held, journal, guess, proofs, look, ranks)
+    run = TrainingRun(plan, loaded, ready, held, journal, guess, proofs, look, ranks, process)
     if journal.choices is None:
         chosen = ranks.told(choose(run, dtype, progress) if ranks.first else None)
         assert chosen is not None  # the first one measures or raises

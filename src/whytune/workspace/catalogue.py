@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FILE = "models.toml"
 METHODS = ("lora", "qlora", "full")
-"""Methods whose memory is told; dora and rslora take what lora takes."""
+"""Methods whose memory is told; rslora takes what lora takes, dora more for what passes through."""
 _CHARACTERS_A_TOKEN = 3.0
 """Cautious for English; other languages take more tokens."""
 
@@ -134,14 +134,14 @@ def _tokens(project: Project, made: Dataset, row: Example) -> int:
 
 def _memory(parameters: int, method: str) -> int:
     """About: a model of that many weights in usual proportions, float32 on a CPU; answering where no method is named."""
-    from whytune.training.estimate import ModelShape, memory
+    from whytune.training.memory import PROCESS_BYTES, ModelShape, StepSize, at_rest, peak
 
     layers, vocabulary = 28, 50_000
     hidden = max(64, round(sqrt(parameters / (12 * layers))))
     shape = ModelShape(layers, hidden, round(8 * hidden / 3), vocabulary, max(1, parameters - hidden * vocabulary), parameters)
     if not method:
-        return memory(shape, Recipe(rank=1), "float32", tokens=0, trained=0)
-    return memory(shape, Recipe.model_validate({"method": method}), "float32", tokens=1024, trained=256)
+        return PROCESS_BYTES + at_rest(shape, Recipe(), 4)
+    return peak(shape, Recipe.model_validate({"method": method}), "float32", StepSize(1024, 256, 8, 128))
 
 
 def _gb(size: int) -> str:

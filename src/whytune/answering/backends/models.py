@@ -175,6 +175,7 @@ def load(base: Base, dtype: DtypeName, adapter_folder: Path | None = None, *, qu
         ) from error
     if quantised:
         _keep_the_way_back(model)
+        _let_go_of_the_file(model)
     if adapter_folder is not None:
         whole = (adapter_folder / FULL_MARK).is_file()
         model = _with_weights(model, adapter_folder) if whole else with_adapter(model, adapter_folder)
@@ -242,6 +243,13 @@ def _keep_the_way_back(model: Any) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+
+
+def _let_go_of_the_file(model: Any) -> None:
+    """What stays in sixteen bits or more is a view into the file, which would stay in memory whole because of it."""
+    for weight in model.parameters():
+        if weight.is_floating_point():
+            weight.data = weight.data.clone()
 
 
 def _with_weights(model: Any, folder: Path) -> Any:
