@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from schemathesis.core import NotSet
 from starlette.testclient import TestClient
 from tests.browser.house import House
+from tests.web.test_answers import checked
 
 from whytune.records.job import KINDS
 from whytune.records.ledger import ROLES
@@ -26,8 +27,8 @@ from whytune.workspace.workspace import Workspace
 pytestmark = pytest.mark.deep
 CASES = 6
 """Requests for each address."""
-SHUT = {"/api/v1/session", "/api/v1/sign-out"}
-"""Not asked: they end the session that asks."""
+SHUT = {"/api/v1/session", "/api/v1/sign-out", "/api/v1/drafts", "/api/v1/drafts/{draft}/files", "/api/v1/runs/{id}/events"}
+"""Not asked: they end the session that asks, take files, or go on for a minute."""
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,12 @@ def known(client: TestClient, house: House) -> dict[str, list[str]]:
         "name": ["support", "handbook", "fresh", "flawed"], "id": [*queues, *jobs, *said], "release": ["support/1", *releases], "alias": ["champion"], "person": ["owner", "everybody"],
         "proposal": proposals, "first": ["1"], "second": ["2", "1"], "version": ["1", "2"], "page": ["how-to/review", "pictures/decision.png"], "file": ["card.md", "bom.json"], "split": ["train", "test"],
     }  # fmt: skip
+
+
+def test_every_answer_is_what_the_document_says(client: TestClient, house: House) -> None:
+    held, wrong = checked(client, known(client, house))
+    assert not wrong, "\n".join(dict.fromkeys(wrong))
+    assert len(held) > 60, sorted(held)
 
 
 def test_no_request_is_a_fault_of_the_server(client: TestClient, house: House) -> None:

@@ -55,9 +55,9 @@ def fields() -> list[tuple[str, str, str, dict[str, Any]]]:
     found = []
     for path, operations in document(make_routes())["paths"].items():
         for method, about in operations.items():
-            if "requestBody" not in about or path == "/api/v1/session":
+            if "application/json" not in about.get("requestBody", {}).get("content", {}) or path == "/api/v1/session":
                 continue
-            shape = about["requestBody"]["content"].get("application/json", {}).get("schema", {"properties": {}})
+            shape = about["requestBody"]["content"]["application/json"]["schema"]
             whole = {name: FILLS[kind.get("type", "string")] for name, kind in shape["properties"].items() if name in shape.get("required", ())}
             for name, value in KNOWN.items():
                 path = path.replace("{" + name + "}", value)

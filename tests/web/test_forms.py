@@ -133,3 +133,18 @@ def test_what_is_no_form_is_told_in_our_own_words(room: Workspace, web: TestClie
     ada = Sender(room, web, "ada")
     told = web.post("/profile/skills", content=b"nonsense", headers={"cookie": f"whytune_session={ada.secret}", "content-type": "multipart/form-data; boundary=x"})
     assert (told.status_code, "cannot be read as a form" in told.text) == (400, True)
+
+
+def test_an_application_sends_files_for_a_new_use_case(room: Workspace, web: TestClient) -> None:
+    rows = b"text,label\n" + b"".join(b"about %d,%s\n" % (number, b"ab"[number % 2 : number % 2 + 1]) for number in range(20))
+    who = {"authorization": f"Bearer {room.store.accounts.make_token('ada')}"}
+    made = web.post("/api/v1/drafts", files={"upload": ("rows.csv", rows)}, headers=who)
+    assert (made.status_code, [file["name"] for file in made.json()["files"]]) == (201, ["rows.csv"])
+    more = web.post(f"/api/v1/drafts/{made.json()['id']}/files", files={"upload": ("more.csv", rows)}, headers=who)
+    assert len(more.json()["files"]) == 2
+    assert web.post("/api/v1/drafts", json={}, headers=who).status_code == 400
+    assert web.post("/api/v1/drafts", files={"upload": ("rows.csv", rows)}).status_code == 401
+    tester = {"authorization": f"Bearer {room.store.accounts.make_token('bo')}"}
+    assert web.post("/api/v1/drafts", files={"upload": ("rows.csv", rows)}, headers=tester).status_code == 403
+    session = {"cookie": f"whytune_session={room.store.accounts.open_session('ada').secret}"}
+    assert web.post("/api/v1/drafts", files={"upload": ("rows.csv", rows)}, headers=session).status_code == 403, "a session proves its second secret here too"

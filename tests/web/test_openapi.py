@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from whytune.records.ledger import ROLES
 from whytune.web import paging
 from whytune.web.app import make_routes
 from whytune.web.handling import Address, WebRequest, route
@@ -18,7 +19,7 @@ DOCUMENT = document(make_routes())
 
 
 def test_every_json_address_is_in_it_and_no_other() -> None:
-    there = {(method, one.path.replace(":path", "")) for one in make_routes() if isinstance(one, Address) and one.face == "json" for method in (one.methods or set()) - {"HEAD"}}
+    there = {(method, one.path.replace(":path", "")) for one in make_routes() if isinstance(one, Address) and one.path.startswith("/api/") for method in (one.methods or set()) - {"HEAD"}}
     assert {(method.upper(), path) for path, operations in DOCUMENT["paths"].items() for method in operations} == there
     assert all(path.startswith("/api/v1/") for path in DOCUMENT["paths"])
 
@@ -38,6 +39,26 @@ def test_it_has_the_form_that_tools_read() -> None:
             inside = {one["name"] for one in about["parameters"] if one["in"] == "path"}
             assert inside == {part.strip("{}") for part in path.split("/") if part.startswith("{")}
             assert set(about["responses"]) > {"400", "401", "403", "404", "409"}
+
+
+def test_words_that_a_field_may_say_are_listed() -> None:
+    paths = DOCUMENT["paths"]
+    split = next(one for one in paths["/api/v1/projects/{name}/compare"]["get"]["parameters"] if one["name"] == "split")
+    assert split["schema"]["enum"] == ["test", "dev"]
+    body = paths["/api/v1/projects/{name}/approvals"]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    assert (body["says"]["enum"], body["role"]["enum"]) == (["approve", "reject"], list(ROLES))
+    assert paths["/api/v1/people"]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]["roles"]["items"]["enum"] == list(ROLES)
+    listed = [one for operations in paths.values() for about in operations.values() for one in about["parameters"] if "enum" in one["schema"]]
+    assert len(listed) >= 8
+
+
+def test_files_and_events_are_told_as_what_they_are() -> None:
+    paths = DOCUMENT["paths"]
+    for path in ("/api/v1/drafts", "/api/v1/drafts/{draft}/files"):
+        assert set(paths[path]["post"]["requestBody"]["content"]) == {"multipart/form-data"}
+    events = paths["/api/v1/runs/{id}/events"]["get"]
+    assert set(events["responses"]["200"]["content"]) == {"text/event-stream"}
+    assert "after" in {one["name"] for one in events["parameters"]}
 
 
 def helped(ask: WebRequest) -> Any:

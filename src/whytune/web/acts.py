@@ -37,7 +37,7 @@ OF: dict[str, str] = {
     "POST /api/v1/break-glass": "break_glass.used", "POST /system/break-glass": "break_glass.used",
     "PUT /api/v1/teams": "team.changed", "POST /team/edit": "team.changed",
     # A new use case
-    "POST /projects/new": "project.created", "POST /drafts/{draft}/files": "project.created",
+    "POST /api/v1/drafts": "project.created", "POST /api/v1/drafts/{draft}/files": "project.created", "POST /projects/new": "project.created", "POST /drafts/{draft}/files": "project.created",
     **{f"POST {root}/drafts/{{draft}}/{what}": "project.created" for root in ("", API) for what in ("save", "create", "discard")},
     # Data
     "POST /api/v1/projects/{name}/versions/approve": "dataset.approved", "POST /projects/{name}/data/approve": "dataset.approved",

@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from whytune.errors import LockedError, NotAllowedError, RefusedError, UsageError, WhytuneError
@@ -67,6 +67,20 @@ def form(path: str, function: View, *, back: Told, said: Told = "Done.") -> list
         return made if isinstance(made, Response) else RedirectResponse(made, 303)
 
     return [Address("POST", path, endpoint, function=function, face="form")]
+
+
+def upload(path: str, function: View, status: int = 201) -> list[Route]:
+    """The same for applications: an address under /api/v1 that takes files as multipart/form-data and answers JSON."""
+    guarded = acts.guard(f"POST {path}", function)
+
+    async def endpoint(request: Request) -> Response:
+        async with sent(request) as given:
+            csrf_proven(request, given.own.get(CSRF_FIELD, ""))
+            ask = WebRequest(request.state.workspace, request.path_params, request.query_params, given.fields, request, given.files)
+            made = await run_in_threadpool(guarded, ask)
+        return JSONResponse(plain(made), status)
+
+    return [Address("POST", path, endpoint, function=function, face="upload", status=status)]
 
 
 def _shown(ask: WebRequest, view: View, template: str, head: rendering.Head) -> str | Response:

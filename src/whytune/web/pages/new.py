@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 
 from whytune.errors import DataError, SettingsError, UsageError
 from whytune.records.drafted import SetupDraft
-from whytune.web.frame import form, page
+from whytune.web.frame import form, page, upload
 from whytune.web.handling import WebRequest, route
 from whytune.workspace import drafting, permissions, wishes, working
 
@@ -135,6 +135,8 @@ routes = [
     *form(DRAFT + "/save", saved, back=_draft, said=_looked),
     *form(DRAFT + "/create", created, back=_gone_on, said=_told_created),
     *form(DRAFT + "/discard", discarded, back="/projects/new", said="The draft and its files are gone."),
+    *upload("/api/v1/drafts", begun),
+    *upload(f"/api/v1{DRAFT}/files", added),
     route("POST", f"/api/v1{DRAFT}/save", saved),
     route("POST", f"/api/v1{DRAFT}/create", created, 201),
     route("POST", f"/api/v1{DRAFT}/discard", discarded),

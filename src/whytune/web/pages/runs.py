@@ -160,7 +160,7 @@ def _told(ask: WebRequest, _: Any) -> str:
     return "Training ends after this step; the best weights are kept." if ask.body.get("keep_best") else "The job is asked to stop; what is done is kept."
 
 
-_stream = Address("GET", "/runs/{id}/events", events, function=lambda ask: None, face="stream")
+_streams = [Address("GET", f"{root}/runs/{{id}}/events", events, function=events, face="stream") for root in ("", "/api/v1")]
 routes = [
     *page(ROOM, listed, "runs.html.j2", title="Runs", tab="runs", cli="whytune jobs {name}"),
     *page(f"{ROOM}/estimate", estimated, "runs_estimate.html.j2", title="What a run would take", tab="runs", cli="whytune run {name} --dry-run"),
@@ -170,7 +170,7 @@ routes = [
     *page("/runs/{id}", followed, "run.html.j2", title="Job", cli="whytune jobs show {id}"),
     *form(ROOM, started, back=_to_job, said="Started. It goes on in a process of its own: this page may be closed."),
     *form("/runs/{id}/stop", stopped, back=_to_job, said=_told),
-    _stream,
+    *_streams,
     route("GET", "/api/v1/runs/{id}/points", happened),
     route("POST", "/api/v1/projects/{name}/runs", started, 201),
     route("POST", "/api/v1/runs/{id}/stop", stopped),
