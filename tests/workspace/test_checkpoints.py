@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.store.test_records import tamper
@@ -42,7 +43,7 @@ def act(room: Workspace, times: int) -> None:
 
 
 def recompute(room: Workspace, change: Callable[[list[dict[str, object]]], list[dict[str, object]]]) -> None:
-    """What the owner of the disk can do: write the whole chain anew, every hash right, checkpoints and their signatures left out."""
+    """What the owner of the disk can do: write the whole chain anew, every hash right and every record in its turn, checkpoints and their signatures left out."""
     told = change([event.model_dump(mode="json") for event in room.events() if event.act != "ledger.checkpointed"])
     previous, rows = "", []
     for number, fields in enumerate(told, 1):
@@ -50,9 +51,14 @@ def recompute(room: Workspace, change: Callable[[list[dict[str, object]]], list[
         previous = event.id
         rows.append((number, event.id, event.project, canonical_json(event.model_dump(mode="json"))))
     folder = room.store.folder
-    tamper(folder, "DELETE FROM events", "DELETE FROM placings WHERE kind = 'checkpoint'", "DELETE FROM records WHERE kind = 'checkpoint'")
+    tamper(folder, "DELETE FROM events")
     with sqlite3.connect(folder / "store.db") as database:
         database.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
+        held = {row[0]: row for row in database.execute("SELECT record, kind, beside, seal FROM placings")}
+        database.execute("DELETE FROM placings")
+        placed = [(event["project"], *held[id]) for event in told for id in cast("list[str]", event["wrote"])]
+        database.executemany("INSERT INTO placings (project, record, kind, beside, seal) VALUES (?, ?, ?, ?, ?)", placed)
+        database.execute("DELETE FROM records WHERE id NOT IN (SELECT record FROM placings)")
     database.close()
 
 

@@ -14,26 +14,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from whytune.errors import StoreError, TamperedError
 from whytune.records.ledger import Event, Person
 from whytune.records.record import Record, digest
 from whytune.store import records as record_table
 from whytune.store.commits import as_sql
-from whytune.store.tables import events, records
+from whytune.store.ordering import Put
+from whytune.store.tables import events
 
 PAGE = 2_000
 # Written out: every look at anything asks first whether it moved on.
 HEAD = "SELECT number || ' ' || id FROM events ORDER BY number DESC LIMIT 1"
 _ADD = as_sql(insert(events))
 _NEWEST = as_sql(select(events.c.number, events.c.id).where(events.c.number == select(func.max(events.c.number)).scalar_subquery()))
-_PRESENT = as_sql(select(records.c.id).where(records.c.id == bindparam("id")))
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An act to be written down. `records` are put with it and their ids become part of `wrote`."""
+    """An act to be written down. `records` are put with it and their ids become part of `wrote`, beside digests of packs and files."""
 
     act: str
     project: str
@@ -82,7 +82,7 @@ def append(held: sqlite3.Connection, entries: Sequence[Ready]) -> tuple[Event, .
         entry = each.entry
         if each.records:
             record_table.put(held, each.records, entry.project)
-        _refuse_unknown(held, each)
+        _refuse_unplaced(each)
         number += 1
         event = Event(
             number=number,
@@ -129,6 +129,7 @@ def verify(
     waited_for = dict(known or {})
     problems: list[str] = []
     wrote: dict[str, int] = {}
+    put: list[Put] = []
     number, previous, seen_head = 0, "", not head
     rows = connection.execute(
         select(events.c.number, events.c.id, events.c.project, events.c.content).order_by(events.c.number)
@@ -142,7 +143,7 @@ def verify(
             number = row.number
         if row.id != f"{Event.KIND}:{digest(row.content)}":
             problems.append(f"{where}: its content does not have the hash it is stored under")
-        problems += _inside(row, where, previous, wrote)
+        problems += _inside(row, where, previous, put)
         previous = row.id
         seen_head = seen_head or row.id == head
         if waited_for.pop(row.number, row.id) != row.id:
@@ -155,7 +156,9 @@ def verify(
         f"event {lost}: a checkpoint was made of it, and it is not there: the ledger's end was cut off"
         for lost in sorted(waited_for)
     ]
-    problems += record_table.problems(connection, wrote)
+    for each in put:
+        wrote.setdefault(each.record, each.event)
+    problems += record_table.problems(connection, wrote, [each for each in put if each.kind])
     digests = [id for id in wrote if ":" not in id]
     there = record_table.present(connection, [id for id in wrote if ":" in id]) | (
         set(kept) if digests else set()
@@ -166,7 +169,7 @@ def verify(
     return LedgerReport(events=number, head=previous, problems=problems)
 
 
-def _inside(row: Any, where: str, previous: str, wrote: dict[str, int]) -> list[str]:
+def _inside(row: Any, where: str, previous: str, put: list[Put]) -> list[str]:
     try:
         event = Event.model_validate_json(row.content)
     except ValidationError as error:
@@ -180,19 +183,18 @@ def _inside(row: Any, where: str, previous: str, wrote: dict[str, int]) -> list[
         found.append(
             f"{where}: it is filed under another project ({row.project!r} instead of {event.project!r})"
         )
-    for id in event.wrote:
-        wrote.setdefault(id, row.number)
+    # A pack or a file is named by its digest alone: it has no kind, and stands in no project.
+    put += [Put(row.number, event.project, id.partition(":")[0] if ":" in id else "", id) for id in event.wrote]
     return found
 
 
-def _refuse_unknown(held: sqlite3.Connection, each: Ready) -> None:
+def _refuse_unplaced(each: Ready) -> None:
     put = {record.id for record in each.records}
-    asked = [id for id in each.wrote if ":" in id and id not in put]
-    missing = [id for id in asked if held.execute(_PRESENT, {"id": id}).fetchone() is None]
+    missing = [id for id in each.wrote if ":" in id and id not in put]
     if missing:
         raise StoreError(
-            f"The act {each.entry.act!r} says it wrote what is not in the store",
-            next="put the records first, or hand them over with the event",
+            f"The act {each.entry.act!r} says it wrote records that it does not put",
+            next="hand the records over with the event: it alone says in which order they stand",
             problems=missing,
         )
 

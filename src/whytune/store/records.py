@@ -21,7 +21,9 @@ from sqlalchemy.dialects import sqlite
 from whytune.errors import NotFoundError, StoreError, TamperedError
 from whytune.records.erasure import Erasure
 from whytune.records.record import Record, canonical_json, digest, short
+from whytune.store import ordering
 from whytune.store.commits import as_sql
+from whytune.store.ordering import Placed, Put
 from whytune.store.tables import placings, records
 
 R = TypeVar("R", bound=Record)
@@ -154,8 +156,8 @@ def named_in(connection: Connection, ids: Sequence[str]) -> dict[str, frozenset[
     return found
 
 
-def problems(connection: Connection, wrote: Collection[str]) -> list[str]:
-    """One line for every stored record that is not what was put, nor named by an erasure that an event wrote."""
+def problems(connection: Connection, wrote: Collection[str], put: Sequence[Put]) -> list[str]:
+    """One line for every stored record that is not what was put, nor named by an erasure that an event wrote, or stands elsewhere than the events put it."""
     erasures = connection.execute(select(records.c.id, records.c.content).where(records.c.kind == Erasure.KIND))
     erased = {gone for id, content in erasures if id in wrote for gone in _erased_by(id, content)}
     found = [
@@ -165,17 +167,17 @@ def problems(connection: Connection, wrote: Collection[str]) -> list[str]:
         for id, kind, content in connection.execute(select(records.c.id, records.c.kind, records.c.content))
         if id != f"{kind}:{digest(content)}" and not (content == ERASED and id in erased)
     ]
-    found += [
-        f"record {record}: what stands beside it (placing {position}) was changed"
-        for position, record, beside, sealed in connection.execute(
-            select(placings.c.position, placings.c.record, placings.c.beside, placings.c.seal)
-        )
-        if sealed != seal(record, beside)
-    ]
+    placed = []
+    columns = (placings.c.position, placings.c.project, placings.c.kind, placings.c.record, placings.c.beside, placings.c.seal)
+    for position, project, kind, record, beside, sealed in connection.execute(select(*columns).order_by(placings.c.position)):
+        placed.append(Placed(position, project, kind, record))
+        if sealed != seal(record, beside):
+            found.append(f"record {record}: what stands beside it (placing {position}) was changed")
+    found += ordering.problems(placed, put)
     known = set(connection.scalars(select(records.c.id)))
-    placed = set(connection.scalars(select(placings.c.record)))
-    found += [f"record {id}: it is placed in a project but not there" for id in sorted(placed - known)]
-    return found + [f"record {id}: it belongs to no project" for id in sorted(known - placed)]
+    somewhere = {each.record for each in placed}
+    found += [f"record {id}: it is placed in a project but not there" for id in sorted(somewhere - known)]
+    return found + [f"record {id}: it belongs to no project" for id in sorted(known - somewhere)]
 
 
 def _erased_by(id: str, content: str) -> list[str]:

@@ -104,7 +104,10 @@ class Store:
     # Records
 
     def put(self, *records: Record, project: str = "") -> None:
-        """Keep records, all or none; those there already stay as they are. Durable when this returns."""
+        """Keep records, all or none; those there already stay as they are. Durable when this returns.
+
+        What no event wrote is told by `verify`: an act hands its records over with its event.
+        """
         new = [record_table.spell(record) for record in records]
         self._database.commits.do("keep records", lambda held: record_table.put(held, new, project))
 
