@@ -150,6 +150,8 @@ def _look(function: Callable[..., Any], found: TakenField, seen: set[Any], deep:
             _fields(node, found, tree)
         elif name.endswith("paging.asked") or name == "asked":
             found.query |= {"page": {"type": "integer", "minimum": 1}, "per": {"type": "integer", "minimum": 1, "maximum": paging.MOST}}
+        elif name.endswith("paging.beside") and isinstance(node.args[1], ast.Constant):
+            found.query[str(node.args[1].value)] = {"type": "integer", "minimum": 1}
         called = _named(node.func, function.__globals__)
         handed = [*node.args, *(keyword.value for keyword in node.keywords)]
         if deep and called is not None and any(isinstance(one, ast.Name) and one.id == "ask" for one in handed):

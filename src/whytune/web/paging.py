@@ -41,9 +41,18 @@ class Page:
 
 def asked(query: Mapping[str, str], per: int = USUAL) -> Page:
     """`?page=2&per=50` as a Page. Raises UsageError, for both at once."""
-    found, problems = {"page": 1, "per": per}, []
-    for name, most in (("page", FURTHEST), ("per", MOST)):
-        text = query.get(name, "")
+    return _read(query, per, "page", "per")
+
+
+def beside(query: Mapping[str, str], name: str, per: int = USUAL) -> Page:
+    """The page of another list on the same page, with a word of its own: `?sessions=2`."""
+    return _read(query, per, name, "")
+
+
+def _read(query: Mapping[str, str], per: int, number: str, many: str) -> Page:
+    found, problems = {number: 1, many: per}, []
+    for name, most in ((number, FURTHEST), (many, MOST)):
+        text = query.get(name, "") if name else ""
         if not text:
             continue
         if text.isascii() and text.isdecimal() and len(text) < 9 and 1 <= int(text) <= most:
@@ -51,5 +60,5 @@ def asked(query: Mapping[str, str], per: int = USUAL) -> Page:
         else:
             problems.append(f"{name}={text[:20]!r}: choose 1 to {most:,}")
     if problems:
-        raise UsageError("This page of the list cannot be shown", problems=problems, next="?page=1")
-    return Page(found["page"], found["per"])
+        raise UsageError("This page of the list cannot be shown", problems=problems, next=f"?{number}=1")
+    return Page(found[number], found[many])

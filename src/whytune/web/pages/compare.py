@@ -24,7 +24,8 @@ def compared(ask: WebRequest) -> Any:
         if project.latest_dataset is not None and project.trials(split):
             raise  # an arm was asked for that is not there
         return {"project": project.name, "split": split, "measured": False, "why": error.what, "next": error.next}
-    return {"project": project.name, "split": split, "measured": True, "why": "", "next": "", "compared": found}
+    wanted = paging.beside(ask.query, "looks", 20)
+    return {"project": project.name, "split": split, "measured": True, "why": "", "next": "", "compared": found, "looks": wanted.cut(found.looks), "looks_page": wanted.of(len(found.looks))}
 
 
 def explored(ask: WebRequest) -> Any:

@@ -5,6 +5,7 @@ Rows of the test set are never shown here: how many there are, and who looked, i
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 from whytune.errors import NotFoundError, UsageError
@@ -33,19 +34,20 @@ def overview(ask: WebRequest) -> Any:
     project = held.project(ask.project)
     made = project.latest_dataset
     waiting = proposing.open_ones(project)
+    every, wanted = versions.versions(project)[::-1], paging.beside(ask.query, "versions", 20)
     told = {
         "project": project.name, "task": project.file.task, "folder": project.folder.name, "from": project.file.data.from_, "documents_from": project.file.data.documents,
-        "versions": [_listed(one) for one in reversed(versions.versions(project))], "reading": dataroom.next_reading(project),
+        "versions": [_listed(one, before) for one, before in wanted.cut(list(zip_longest(every, every[1:])))], "versions_page": wanted.of(len(every)), "reading": dataroom.next_reading(project),
         "working": [one for one in working.jobs(ask.workspace, project.name, 0, 5)[0] if one.live],
         "proposals": {"open": len(waiting), "rows": sum(one.count for one in waiting)}, "newest": None,
     }  # fmt: skip
-    return {**told, "newest": _version(project, made)} if made else told
+    return {**told, "newest": _version(ask, project, made)} if made else told
 
 
 def version(ask: WebRequest) -> Any:
     """One version: what it was made from, its splits, what was left out, what the checks found."""
     project = held.project(ask.project)
-    return {"project": project.name, **_version(project, versions.numbered(project, ask.path["version"]))}
+    return {"project": project.name, **_version(ask, project, versions.numbered(project, ask.path["version"]))}
 
 
 def parted(ask: WebRequest) -> Any:
@@ -201,25 +203,26 @@ def started(ask: WebRequest) -> Any:
 # Parts
 
 
-def _version(project: Project, made: Dataset) -> dict[str, Any]:
+def _version(ask: WebRequest, project: Project, made: Dataset) -> dict[str, Any]:
     validation, found = dataroom.checked(project, made)
     state = next(one for one in versions.versions(project) if one.dataset.id == made.id)
     newest = made.id == project.dataset.id
+    looks, wanted = dataroom.looks(project, made), paging.beside(ask.query, "looks", 20)
     lines = sorted(dataroom.sources(project, made), key=lambda line: (not line.source.rows, not line.left_out))
     return {
         "dataset": {"id": made.id, **made.model_dump(mode="json", exclude={"sources"})}, "number": made.number, "state": state.state, "when": state.when, "person": state.person, "newest": newest,
         "sources": lines[:LISTED], "more_sources": len(lines[LISTED:]), "validation": validation.id if validation else None, "passed": validation.passed if validation else None,
-        "findings": found, "looks": dataroom.looks(project, made), "erased": project.workspace.store.erased_rows(made.rows),
+        "findings": found, "looks": wanted.cut(looks), "looks_page": wanted.of(len(looks)), "erased": project.workspace.store.erased_rows(made.rows),
         "documents": sum(source.documents for source in made.sources),
         "approval": dataroom.approval_state(project, made) if newest else {"given": state.approvals, "may": None, "reviews": 0},
         "approvers": [role for role in versions.APPROVERS if role in project.workspace.person.roles],
     }  # fmt: skip
 
 
-def _listed(one: versions.Version) -> dict[str, Any]:
+def _listed(one: versions.Version, before: versions.Version | None) -> dict[str, Any]:
     made = one.dataset
     told = {"id": made.id, **made.model_dump(mode="json", include={"number", "parent", "counts", "removed"})}
-    return {"dataset": told, "state": one.state, "when": one.when, "person": one.person, "approvals": one.approvals}
+    return {"dataset": told, "state": one.state, "when": one.when, "person": one.person, "approvals": one.approvals, "before": before.dataset.number if before else None}
 
 
 def _asked_version(ask: WebRequest, project: Project) -> Dataset:

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse
 
 from whytune.errors import DataError, SettingsError, UsageError
 from whytune.records.drafted import SetupDraft
+from whytune.web import paging
 from whytune.web.frame import form, page, upload
 from whytune.web.handling import WebRequest, route
 from whytune.workspace import drafting, permissions, wishes, working
@@ -23,7 +24,8 @@ PATIENCE = 5.0
 
 def fresh(ask: WebRequest) -> Any:
     """Where files are uploaded for a new use case, and the drafts of whoever asks."""
-    return {"may": {"create": permissions.may(ask.workspace, "project.created")}, "drafts": drafting.drafts(ask.workspace), "kept_days": drafting.KEPT.days}
+    wanted, found = paging.asked(ask.query), drafting.drafts(ask.workspace)
+    return {"may": {"create": permissions.may(ask.workspace, "project.created")}, "drafts": wanted.cut(found), "page": wanted.of(len(found)), "kept_days": drafting.KEPT.days}
 
 
 def shown(ask: WebRequest) -> Any:

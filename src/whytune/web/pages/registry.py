@@ -73,12 +73,13 @@ def retired(ask: WebRequest) -> Any:
 
 def names(ask: WebRequest) -> Any:
     """Every name and the release it stands for."""
-    standing = releasing.aliases(ask.workspace)
+    standing, wanted = releasing.aliases(ask.workspace), asked(ask.query)
     lines = {each.release.id: line(each) for each in registering.listed(ask.workspace)}
     running = endpoints.known(ask.workspace)
+    found = sorted((name, id) for name, id in standing.items() if id in lines)
     return {
-        "aliases": standing,
-        "names": [{"alias": name, "release": lines[id], "serving": sum(each.serves.get(name) == id for each in running)} for name, id in sorted(standing.items()) if id in lines],
+        "aliases": standing, "page": wanted.of(len(found)),
+        "names": [{"alias": name, "release": lines[id], "serving": sum(each.serves.get(name) == id for each in running)} for name, id in wanted.cut(found)],
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from whytune.errors import NotFoundError, UsageError
 from whytune.records.responsible import DIMENSIONS, ResponsibleReport
+from whytune.web import paging
 from whytune.web.frame import form, page
 from whytune.web.handling import WebRequest
 from whytune.workspace import inspecting, working, worst
@@ -20,8 +21,9 @@ def found(ask: WebRequest) -> Any:
     """The newest report about `?arm=`, each finding as it stands today with waivers counted, and what was reported before."""
     project, arm = ask.project, ask.query.get("arm", "")
     reports = {each.id: each for each in project.records(ResponsibleReport)}
+    wanted, before = paging.beside(ask.query, "reports", 20), _history(project, reports)
     shown = {
-        "arms": inspecting.inspectable(project), "arm": arm, "history": _history(project, reports), "dimensions": DIMENSIONS, "working": _working(ask, project),
+        "arms": inspecting.inspectable(project), "arm": arm, "history": wanted.cut(before), "history_page": wanted.of(len(before)), "dimensions": DIMENSIONS, "working": _working(ask, project),
         "may": {"run": may(ask.workspace, "responsible.measured"), "waive": may(ask.workspace, "responsible.waived")},
         "until": (datetime.now(UTC).date() + timedelta(days=90)).isoformat(), "last_day": (datetime.now(UTC).date() + timedelta(days=inspecting.LONGEST_WAIVER_DAYS)).isoformat(),
     }  # fmt: skip

@@ -29,7 +29,7 @@ from whytune.workspace.workspace import Workspace
 LONGEST = 55.0
 """Seconds of one stream; the browser then asks anew from where it was, and who is signed out by then is not let in."""
 SHOWN = 50
-"""Adapters of the list; the newest, and how many there are in all is said."""
+"""Adapters of one page of their list."""
 ROOM = "/projects/{name}/runs"
 
 
@@ -39,10 +39,11 @@ def listed(ask: WebRequest) -> Any:
     asked = paging.asked(ask.query, per=20)
     found, total = working.jobs(ask.workspace, project.name, asked.offset, asked.per)
     newest = found[:1] if asked.number == 1 else working.jobs(ask.workspace, project.name, 0, 1)[0]
+    trained = paging.beside(ask.query, "adapters", SHOWN)
     adapters, made, status = following.trained(project), project.latest_dataset, project.status()
     return {
         "project": project.name, "jobs": found, "page": asked.of(total), "live": newest[0] if newest and newest[0].live else None,
-        "adapters": adapters[:SHOWN], "adapters_total": len(adapters),
+        "adapters": trained.cut(adapters), "adapters_page": trained.of(len(adapters)),
         "may": {kind: may(ask.workspace, working.needed(status, kind)) for kind in KINDS},
         "steps": [{"name": step.name, "box": step.box, "state": step.state} for step in status.steps],
         "arms": [arm for arm in ("tuned", "tuned_rag") if arm in project.file.arms.use],

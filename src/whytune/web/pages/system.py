@@ -27,10 +27,11 @@ def shown(ask: WebRequest) -> Any:
     admin = not person.solo and roles.reads(person, "accounts")
     found = [one for one in sorted(workspace.people(), key=lambda one: one.name.casefold()) if text.casefold() in f"{one.name} {' '.join(one.roles)}".casefold()]
     number, head = workspace.store.head()
+    opened, part = [] if person.solo else people.sessions(workspace), paging.beside(ask.query, "sessions")
     atwork, _ = working.jobs(workspace, limit=20)
     return {
         "people": wanted.cut(found), "page": wanted.of(len(found)), "q": text, "alone": person.solo, "me": person.name,
-        "locked": workspace.store.accounts.locked() if admin else {}, "sessions": [] if person.solo else people.sessions(workspace), "glass": people.open_glass(workspace),
+        "locked": workspace.store.accounts.locked() if admin else {}, "sessions": part.cut(opened), "sessions_page": part.of(len(opened)), "glass": people.open_glass(workspace),
         "private": privacy.named(workspace) if roles.reads(person, "names of private projects") else [], "ledger": {"events": number, "head": head},
         "jobs": [job for job in atwork if job.state in ("waiting", "running", "stopping")], "sees_machine": permissions.may_read(workspace, "machine").allowed,
         "acts": [{"act": act, "roles": held} for act, held in roles.ACTS.items()], "reads": [{"what": what, "roles": held} for what, held in roles.READS.items()], "roles": list(ROLES),
