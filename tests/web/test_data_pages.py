@@ -155,6 +155,7 @@ def test_removals_are_found_by_reason_and_source(project: Project) -> None:
     assert sorted(gone["origin"]["line"] for one in found for gone in one["removals"]) == [92, 93, 94, 95, 96]
     assert data(web, f"{ROOM}/removals?file=other.csv")["page"]["total"] == 0
     parted = data(web, f"{ROOM}/diff")
+    assert parted["page_cli"] == f"whytune data diff desk v{parted['numbers'][0]} v{parted['numbers'][1]}"
     assert (parted["numbers"], parted["unchanged"]) == ([1, 2], 90)
 
 

@@ -97,3 +97,8 @@ def test_the_sign_in_page_names_what_can_be_had_there(room: Workspace, web: Test
     told = web.post("/sign-in", data={"person": "nobody", "password": "wrong"}).text
     assert "welcome link" in alert(told)
     assert "token" not in alert(told)
+
+
+def test_a_page_names_the_command_with_what_it_knows(web: TestClient) -> None:
+    assert "<code>whytune search when support</code>" in web.get("/search?q=when+support").text
+    assert web.get("/api/v1/search?q=two+words").json()["page_cli"] == "whytune search two words"

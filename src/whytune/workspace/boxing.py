@@ -255,7 +255,7 @@ class Looker:
             told = ", ".join(f"{statuses.count(one)} {one}" for one in ("PASS", "FAIL", "NOT PROVEN", "WAIVED", "NOT RUN") if one in statuses)
             if failed:
                 return BoxFace("stopped", f"{failed} fail", f"Probes by dimension: {told}. Mend it, or waive it by name and date", "responsible.waived", (found[-1].id,))
-            return BoxFace("done", f"{unproven} not proven" if unproven else f"{statuses.count('PASS')} pass", f"Probes by dimension: {told}", evidence=(found[-1].id,))
+            return BoxFace("done", f"probed, {unproven} not proven" if unproven else f"{statuses.count('PASS')} pass", f"Probes by dimension: {told}", evidence=(found[-1].id,))
         if self._wanted("responsible"):
             return BoxFace("due", "to be probed", "The policy asks for the responsible-AI probes on this candidate", "responsible.measured", cli="whytune responsible run {name}")
         return self._unasked("responsible-AI probes")

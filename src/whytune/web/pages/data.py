@@ -68,7 +68,7 @@ def parted(ask: WebRequest) -> Any:
         "project": project.name, "first": first.id, "second": second.id, "numbers": [first.number, second.number], "versions": [one.number for one in listed],
         "unchanged": found.unchanged, "counts": found.counts, "what": what, "changes": wanted.cut(changes), "page": wanted.of(len(changes)),
         "all_listed": max((sum(one.values()) for one in found.counts.values()), default=0) <= DIFFERING,
-        "plans": [first.plan, second.plan], "sources": [[one.file for one in made.sources] for made in (first, second)],
+        "page_cli": f"whytune data diff {project.name} v{first.number} v{second.number}", "plans": [first.plan, second.plan], "sources": [[one.file for one in made.sources] for made in (first, second)],
     }  # fmt: skip
 
 

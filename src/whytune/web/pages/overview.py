@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Iterable
 from typing import Any, get_args
 
@@ -64,7 +65,8 @@ def search(ask: WebRequest) -> Any:
     found = [hit for hit in every if kind in ("", hit.kind)]
     counts = {one: sum(hit.kind == one for hit in every) for one in searching.KINDS}
     lines = [{**dataclasses.asdict(hit), "link": hit_link(hit)} for hit in wanted.of(len(found)).cut(found)]
-    return {"q": text, "kind": kind, "kinds": counts, "found": lines, "page": wanted.of(len(found))}
+    typed = shlex.join(["whytune", "search", *text.split()]) if text else ""
+    return {"q": text, "kind": kind, "kinds": counts, "found": lines, "page": wanted.of(len(found)), "page_cli": typed}
 
 
 def _one_of(text: str, name: str, known: Iterable[str]) -> str:

@@ -55,7 +55,7 @@ def _card(ask: WebRequest, *, settle: bool) -> dict[str, Any]:
     closed, barrier = room.closing is not None, review_board.why_not(room)
     free = not closed and not barrier
     question = room.held(settle=settle) if free else None
-    told = {**_told(room, question, settle), "closed": closed, "why_not": barrier}
+    told = {**_told(room, question, settle), "closed": closed, "why_not": barrier, "page_cli": f"whytune review {'adjudicate ' if settle else ''}{room.project.name}"}
     # What is left is counted between two questions only: each vote would else read everything that was ever said.
     if free and (settle or question is None):
         differ = review_board.to_settle(room)
