@@ -17,7 +17,14 @@ from whytune.errors import ModelError
 from whytune.records.candidate import Base
 from whytune.records.data import Example
 from whytune.training.batches import schedule
-from whytune.training.memory import PROCESS_BYTES, ModelShape, StepSize, adapter_parameters, peak
+from whytune.training.memory import (
+    PROCESS_BYTES,
+    ModelShape,
+    StepSize,
+    adapter_parameters,
+    peak,
+    trained_parameters,
+)
 from whytune.training.plan import Estimate, TrainingPlan
 
 if TYPE_CHECKING:
@@ -74,7 +81,8 @@ def expected(
     # Going back, a weight that is trained costs a product of its own; one that is not, only what passes through it.
     trains = 6 * shape.body if recipe.method == "full" else 4 * shape.body + 6 * adapter_parameters(shape, recipe)
     work = sum(computed) * trains + sum(trained) * 4 * shape.vocabulary * shape.hidden
-    seconds = work / (EFFICIENCY * machine.product_rate(dtype)) if work else 0.0
+    moving = len(steps) * machine.update_seconds(trained_parameters(shape, recipe))
+    seconds = work / (EFFICIENCY * machine.product_rate(dtype)) + moving if work else 0.0
     return Estimate(
         rows=len(rows),
         dropped=dropped,
