@@ -99,7 +99,7 @@ def test_nobody_signs_twice_or_in_a_role_that_is_not_theirs(project: Project) ->
         accepting.sign(tess, "auditor", "approve", "looked")
     with pytest.raises(UsageError, match="needs a reason"):
         accepting.sign(as_(project, "bea"), "business_owner", "approve", "  ")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(UsageError, match="No role is named boss"):
         accepting.sign(tess, "boss", "approve", "x")
 
 
