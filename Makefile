@@ -46,7 +46,7 @@ $(VENV)/mlflow/.ready: $(VENV)/.dev
 	@echo "setting up a real MLflow server in $(VENV)/mlflow; some 400 MB"
 	@$(BIN)/python -m venv $(VENV)/mlflow
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(VENV)/mlflow/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth"
-	@$(VENV)/mlflow/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'mlflow>=3,<4'
+	@$(VENV)/mlflow/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow>=3,<4'
 	@touch $@
 
 mlflow: $(VENV)/mlflow/.ready
