@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import importlib.util
 import json
 import os
 import platform
@@ -85,7 +86,8 @@ PARTS: dict[str, Callable[[], Any]] = {
     "store": lambda: script("store.py", "--rows", "20000"),
     "responsible": lambda: script("responsible.py", *(("--rows", str(BANKING)) if BANKING.exists() else ())),
     "review": lambda: script("review.py"),
-    "serving": lambda: script("serving.py"),
+    # `transformers serve` needs what `pip install 'transformers[serving]'` brings; without it only our side is measured.
+    "serving": lambda: script("serving.py", "--throughput", *(("--against-transformers",) if importlib.util.find_spec("fastapi") else ())),
     "web": lambda: script("web.py"),
     "live": lambda: script("live.py"),
     "cases": cases,
