@@ -122,7 +122,7 @@ def test_with_keys_one_is_made_for_the_person_for_a_day_and_used_again(room: Wor
         (400, {"error": {"message": "The question is too long."}}, UsageError, "too long"),
         (503, {"error": {"message": "Too much is asked at once. Ask again."}}, UnavailableError, "Too much"),
         (302, b"", UnavailableError, "status 302"),
-        (200, b"<html>not me</html>", UnavailableError, "status 200"),
+        (200, b"<html>not me</html>", UnavailableError, "does not answer as whytune does"),
         (200, {"choices": []}, UnavailableError, "does not answer as whytune does"),
         (500, {"error": "broken"}, UnavailableError, "status 500"),
     ],
