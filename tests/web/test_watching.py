@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,6 +18,7 @@ from whytune.web import watching
 from whytune.workspace import following
 from whytune.workspace.workspace import Workspace
 
+T = TypeVar("T")
 SECONDS = 20.0
 """After so long something is wrong, however busy the machine is."""
 
@@ -31,6 +35,12 @@ class Work:
         self.asked.append(after)
         job = Job.model_validate({"id": id, "project": "support", "kind": "train", "person": "ada", "state": self.state, "created": "", "done": self.points})
         return job, [JobPoint(seq=seq, when="", kind="log", values={"text": "two\nlines"}) for seq in range(after + 1, min(self.points, after + following.AT_ONCE) + 1)]
+
+
+def apart(work: Coroutine[Any, Any, T]) -> T:
+    """Run in a thread of its own: the browser of other tests in this process keeps a loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @pytest.fixture
@@ -65,7 +75,7 @@ def test_ten_who_watch_ask_the_store_as_often_as_one(room: Workspace, work: Work
         told = await asyncio.gather(*(heard(room, 0, 20) for _ in range(10)), go_on())
         return [numbers for numbers in told if numbers is not None]
 
-    assert asyncio.run(watch()) == [list(range(1, 21))] * 10
+    assert apart(watch()) == [list(range(1, 21))] * 10
     assert work.asked == sorted(work.asked), "each look goes on from the one before: nobody asked on their own"
     assert not watching._watched
 
@@ -79,7 +89,7 @@ def test_who_comes_late_or_was_away_misses_nothing(room: Workspace, work: Work, 
             await run.wait(1_000, "", SECONDS)  # of all these points ten are held
             return await heard(room, 0, 1_234), await heard(room, 1_230, 1_234)
 
-    assert asyncio.run(watch()) == (list(range(1, 1_235)), [1_231, 1_232, 1_233, 1_234])
+    assert apart(watch()) == (list(range(1, 1_235)), [1_231, 1_232, 1_233, 1_234])
 
 
 def test_the_end_comes_after_the_last_point(room: Workspace, work: Work) -> None:
@@ -94,7 +104,7 @@ def test_the_end_comes_after_the_last_point(room: Workspace, work: Work) -> None
                 await run.wait(after, run.standing, SECONDS)
             return before, text, '"state": "done"' in run.standing
 
-    before, text, done = asyncio.run(watch())
+    before, text, done = apart(watch())
     assert (before, done, text.count("\n\n")) == (False, True, 3)
 
 
@@ -107,5 +117,5 @@ def test_what_reading_came_to_is_told_to_everybody(room: Workspace, monkeypatch:
     async def watch() -> list[BaseException | list[int]]:
         return await asyncio.gather(heard(room, 0, 1), heard(room, 5, 9), return_exceptions=True)
 
-    assert [str(error).splitlines()[0] for error in asyncio.run(watch())] == ["The disk is gone"] * 2
+    assert [str(error).splitlines()[0] for error in apart(watch())] == ["The disk is gone"] * 2
     assert not watching._watched
