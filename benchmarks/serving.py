@@ -44,7 +44,7 @@ from whytune.records.content import Message  # noqa: E402
 
 QUESTION = "My card has not arrived yet. When does it come?"
 TURNS, EACH = 30, 10
-CLIENTS, ROUNDS, TOKENS = 16, 3, 48
+CLIENTS, ROUNDS, TOKENS = 16, 2, 48
 
 
 def asker(address: str, body: dict[str, Any]) -> Callable[[], dict[str, Any]]:
@@ -54,8 +54,15 @@ def asker(address: str, body: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     sent = json.dumps(body).encode()
 
     def ask() -> dict[str, Any]:
-        connection.request("POST", f"{split.path}/chat/completions", sent, {"content-type": "application/json", "authorization": "Bearer none"})
-        answer = connection.getresponse()
+        for last in (False, True):
+            try:
+                connection.request("POST", f"{split.path}/chat/completions", sent, {"content-type": "application/json", "authorization": "Bearer none"})
+                answer = connection.getresponse()
+                break
+            except (ConnectionError, http.client.HTTPException):
+                connection.close()  # a server may end a connection that was silent for a while
+                if last:
+                    raise
         said = json.loads(answer.read())
         assert answer.status == 200, said
         return dict(said)
