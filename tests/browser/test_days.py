@@ -88,7 +88,7 @@ def test_owner_fixes_the_rule_and_signs(visitor: Visit, quiet: Quiet) -> None:
     mine.get_by_role("button", name="Approve").click()
     said(page, "Signed as business owner: approved.")
     expect(signing(page, "Business owner")).to_contain_text(HOSTILE[0])
-    leaves(page, quiet, "status of 403")
+    leaves(page, quiet, "status of 401")
 
 
 def test_success_triages_and_proposes_by_keyboard_alone(visitor: Visit, quiet: Quiet) -> None:
