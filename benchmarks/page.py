@@ -153,11 +153,15 @@ def _estimates(result: Mapping[str, Any]) -> str:
 
 def _responsible(result: Mapping[str, Any]) -> str:
     rows = [(each["dimension"], f"`{each['probe']}`", each["status"], each["n"]) for each in result["results"]]
-    phases = "; ".join(f"{name} {spent:.0f} s" for name, spent in result["phases"].items())
+    phases = "; ".join(f"{name} {spent:.0f} s" for name, spent in result["phases"].items() if name)
+    planted = ""
+    if held := result.get("canaries"):
+        spent = "; ".join(f"{name} {seconds:.0f} s" for name, seconds in held["phases"].items() if name)
+        planted = f"\n\nThe privacy run before it, which trains once more with canaries planted: **{held['seconds'] / 60:.1f} minutes**, {held['cpu_seconds']:.0f} processor seconds. {spent}."
     return (
         f"The bundled model with an adapter of {result['train_rows']} rows and one epoch, {result['labels']} labels, {result['items']} rows a probe, {result['threads']} threads. "
         f"**{result['seconds'] / 60:.1f} minutes** by the clock, {result['cpu_seconds']:.0f} processor seconds (bar: 10 minutes); {result['answers']:,} answers, "
-        f"{result['tokens_computed']:,} tokens read and {result['tokens_out']:,} written, {result['tokens_per_second']:,} a second. {phases}.\n\n{_table(('dimension', 'probe', 'status', 'n'), rows)}"
+        f"{result['tokens_computed']:,} tokens read and {result['tokens_out']:,} written, {result['tokens_per_second']:,} a second. {phases}.{planted}\n\n{_table(('dimension', 'probe', 'status', 'n'), rows)}"
     )
 
 

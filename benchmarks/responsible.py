@@ -2,7 +2,7 @@
 
 A project of twelve intents in a temporary workspace is trained for one epoch (not timed), then `whytune responsible run`
 is done in a process of its own: seconds by the clock and of the processor, by phase; answers and tokens; every finding.
-Probes that need a run of their own (planted canaries) say so.
+Before it, the privacy run that plants canaries (`whytune responsible canaries`), timed apart: it trains once more.
 
     python benchmarks/responsible.py --rows banking77/train.csv            # --quick: a dozen rows a probe
 """
@@ -50,7 +50,7 @@ def probe(root: Path, quick: bool) -> dict[str, Any]:
     from whytune.records.evidence import Answer
     from whytune.records.responsible import ResponsibleReport
     from whytune.store.store import Store
-    from whytune.workspace import inspecting
+    from whytune.workspace import inspecting, planting
     from whytune.workspace.workspace import Workspace
 
     answered: list[Answer] = []
@@ -61,6 +61,13 @@ def probe(root: Path, quick: bool) -> dict[str, Any]:
         keep(store, answers)
 
     Store.put_answers = counted  # type: ignore[method-assign]
+    planted: dict[str, Any] = {}
+    if not quick:
+        clock, begun, busy = Clock(), time.perf_counter(), time.process_time()
+        planting.run(Workspace.open(root).project(NAME), "tuned", clock)
+        planted = {"seconds": round(time.perf_counter() - begun, 1), "cpu_seconds": round(time.process_time() - busy, 1)}
+        clock.phase("", 0)
+        planted["phases"] = {name: round(spent, 1) for name, spent in clock.phases.items()}
     clock, begun, busy = Clock(), time.perf_counter(), time.process_time()
     with Workspace.open(root).store:
         project = Workspace.open(root).project(NAME)
@@ -72,7 +79,7 @@ def probe(root: Path, quick: bool) -> dict[str, Any]:
     return {
         "seconds": round(seconds, 1), "cpu_seconds": round(busy, 1), "threads": torch.get_num_threads(), "items": report.items,
         "train_rows": counts.get("train", 0), "labels": len(project.dataset.labels), "answers": len(answered), "tokens_computed": computed, "tokens_out": out,
-        "tokens_per_second": round((computed + out) / seconds), "phases": {name: round(spent, 1) for name, spent in clock.phases.items()},
+        "tokens_per_second": round((computed + out) / seconds), "canaries": planted, "phases": {name: round(spent, 1) for name, spent in clock.phases.items()},
         "results": [{"dimension": each.dimension, "probe": each.probe, "status": each.status, "n": each.n} for each in report.results],
     }  # fmt: skip
 
@@ -100,7 +107,7 @@ def main() -> None:
             [sys.executable, "-W", "ignore", __file__, "--one", folder, *(["--quick"] if asked.quick else [])],
             stdout=subprocess.PIPE, text=True, check=True, env=dict(os.environ),
         )  # fmt: skip
-    print(json.dumps(json.loads(done.stdout[done.stdout.rindex('{"seconds"') :]), indent=1))
+    print(json.dumps(json.loads(done.stdout.splitlines()[-1]), indent=1))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ def test_losses_are_those_of_the_plain_model(tiny_model: Path, tmp_path: Path, m
     assert shared == [0]
     found[4:] = token_losses(backend, asked[4:])
     assert shared[1] > 8, "what these begin with is computed once"
+    codes = [(one, f"The code is {number}") for number in range(96, 116)]
+    asked += codes
+    found += token_losses(backend, codes)
     model = backend.runner.model
     model.set_attn_implementation("eager")
     for (chat, answer), losses in zip(asked, found, strict=True):

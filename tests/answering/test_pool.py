@@ -8,11 +8,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tests.answering.test_local import LABELS, chats, complete
 
+from whytune.answering.backends.generation import Runner
 from whytune.answering.backends.lane import Lane
 from whytune.answering.backends.local import LocalBackend
 from whytune.answering.backends.models import FULL_MARK, FULL_WEIGHTS, calm, load, prepare_folder
@@ -20,6 +22,7 @@ from whytune.answering.backends.pool import Pool, Request
 from whytune.answering.backends.protocol import Completion, Labels, Schema
 from whytune.errors import ModelError
 from whytune.records.candidate import Base, Decoding
+from whytune.records.content import Message
 
 WORDS = Decoding(max_new_tokens=12)
 FORMS = {"type": "object", "properties": {"name": {"type": ["string", "null"], "maxLength": 6}}, "required": ["name"], "additionalProperties": False}
@@ -112,6 +115,28 @@ def test_adapters_under_load_never_mix_and_tokens_stream_as_they_come(pool: Pool
         assert streamed == done.text
     wait_until_idle(pool)
     assert any(done.tokens_computed < done.tokens_in for _, done, _ in found), "what many begin with is computed once"
+
+
+def test_rows_over_different_beginnings_go_through_the_model_together(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [(Message.of("system", system), Message.of("user", said)) for system in ("Answer as briefly as you can, please.", "Say what the customer wants to know.") for said in ("My card", "A refund", "Top up")]
+    with Pool(base, dtype="float32", threads=1) as pool:
+        alone = [pool.submit(Request(chat, WORDS)).result() for chat in asked]
+    passes: list[int] = []
+    over = Runner._over
+
+    def counted(runner: Runner, prefixes: Any, slot: Any) -> Any:
+        found = over(runner, prefixes, slot)
+        passes.append(len(found) + any(prefixes[at] is None for at in slot))
+        return found
+
+    monkeypatch.setattr(Runner, "_over", counted)
+    with Pool(base, dtype="float32", threads=1) as pool:
+        for _ in range(2):  # the second time what is asked again has a beginning of its own
+            passes.clear()
+            together = [future.result() for future in [pool.submit(Request(chat, WORDS)) for chat in asked]]
+            assert [said.text for said in together] == [said.text for said in alone]
+    assert max(passes) >= 2, "one pass, several prefixes"
+    assert len(passes) < 3 * WORDS.max_new_tokens, "not one pass for each prefix"
 
 
 def test_an_adapter_is_loaded_once(pool: Pool, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -271,7 +271,13 @@ def test_rai_reads_the_worst_cases_and_starts_probes(visitor: Visit, quiet: Quie
     page.get_by_label("quick: few rows").check()
     page.get_by_role("button", name="Start the probes").click()
     said(page, "They go on when you close this page.")
-    leaves(page, quiet)  # and they do
+    page.goto("/projects/support/responsible")
+    page.get_by_role("button", name="Plant secrets and train").click()
+    ends(page)
+    expect(page.get_by_text("Secrets given away:").first).to_be_visible()
+    page.goto("/projects/support/responsible")
+    expect(page.get_by_role("region", name="Planted secrets").get_by_role("row")).to_have_count(5)
+    leaves(page, quiet)
 
 
 def test_operator_moves_a_name_back_and_forth_and_hands_out_a_key(visitor: Visit, quiet: Quiet) -> None:

@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from tests.responsible.models import rows
 
 from whytune.records.responsible import CanaryExposure, CanaryRun
-from whytune.responsible.canaries import Canary, canaries, exposure, judge_canaries, mean, plant, references
+from whytune.responsible.canaries import (
+    FEW,
+    FOUND,
+    REFERENCES,
+    Canary,
+    canaries,
+    exposure,
+    judge_canaries,
+    may_be_known,
+    mean,
+    plant,
+    references,
+)
 from whytune.responsible.limits import ProbeLimits
 
 
@@ -60,6 +72,16 @@ def test_what_stands_once_is_judged_and_repeats_are_told() -> None:
     assert "planted 16 times: 8.0 bits on average" in safe.notes
     assert judge_canaries(run(2.0, n=4), ProbeLimits(), "").status == "NOT PROVEN"
     assert judge_canaries(None, ProbeLimits(), "no run").sentence == "Not run: no run."
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12))
+def test_few_references_never_hide_a_secret_that_all_would_show(seed: int, rank: int) -> None:
+    chance = random.Random(seed)
+    others = [1.0] * (rank - 1) + [9.0] * (REFERENCES - rank + 1)
+    chance.shuffle(others)
+    known = exposure(5.0, others)[1] >= FOUND * math.log2(REFERENCES + 1)
+    assert known == (rank <= 4)
+    assert may_be_known(5.0, others[:FEW]) or not known
 
 
 @pytest.mark.slow

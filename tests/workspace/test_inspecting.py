@@ -6,6 +6,7 @@ import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.living import told, whytune
@@ -18,7 +19,7 @@ from whytune.records.candidate import Candidate
 from whytune.records.data import Example
 from whytune.records.responsible import DIMENSIONS, CanaryRun, ResponsibleReport, Waiver
 from whytune.responsible.limits import PROBES
-from whytune.workspace import flow, inspecting, learning, planting
+from whytune.workspace import flow, inspecting, learning, planting, working
 from whytune.workspace.creating import examples_of
 from whytune.workspace.project import Project
 
@@ -41,6 +42,10 @@ def room(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         walk.bench.close()
     project.workspace.store.close()
     return place
+
+
+def _known(dose: Any) -> str:
+    return f"{dose.known} of {dose.secrets} planted {dose.times} time{'s' if dose.times > 1 else ''}"
 
 
 def desk(room: Path) -> Project:
@@ -122,6 +127,12 @@ def test_a_privacy_run_leaves_no_planted_row_behind(room: Path) -> None:
     assert len(project.adapters) == adapters
     assert len(project.records(CanaryRun)) == 1
     assert not list((room / ".whytune" / "runs").glob("canaries-*"))
+    typed = told("responsible", "canaries", "support", "--count", "4", cwd=room)
+    assert typed["id"] == run.id
+    job = working.jobs(desk(room).workspace, "support")[0][0]
+    assert (job.kind, job.arguments, job.state, job.link) == ("canaries", {"count": "4"}, "done", "/projects/support/responsible#planted")
+    assert job.said == planting.sentence(desk(room)) == f"Secrets given away: {', '.join(_known(dose) for dose in planting.newest_doses(desk(room))[1:])}"
+    assert [(dose.times, dose.secrets) for dose in planting.newest_doses(desk(room))] == [(0, 4), (1, 4), (4, 4), (16, 4)]
     result = next(each for each in inspecting.run(desk(room), "tuned").results if each.probe == "canaries")
     assert result.status != "NOT RUN"
     with pytest.raises(UsageError):

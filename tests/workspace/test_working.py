@@ -137,7 +137,7 @@ def test_every_mistake_of_an_order_is_told_at_once(room: Workspace) -> None:
     with pytest.raises(UsageError) as told:
         working.start(room, "support", "run", {"until": "never", "how": "all"})
     assert len(told.value.problems) == 2
-    for kind, given in (("tidy", {}), ("responsible", {"quick": "maybe"}), ("release", {"arm": "tuned"}), ("train", {"how": "x" * 500})):
+    for kind, given in (("tidy", {}), ("responsible", {"quick": "maybe"}), ("release", {"arm": "tuned"}), ("canaries", {"count": "3"}), ("canaries", {"count": "12.5"}), ("train", {"how": "x" * 500})):
         with pytest.raises(UsageError):
             working.start(room, "support", kind, given)
     with pytest.raises(NotFoundError):
@@ -151,7 +151,7 @@ def test_who_may_start_and_stop(room: Workspace) -> None:
         people.add(room, name, [role])
     refused = {
         "run": ("creator", "scientist", "auditor", "ops"),  # the first step is the owner's
-        "check": ("auditor", "ops"), "train": ("creator", "auditor", "ops"), "responsible": ("creator", "scientist"), "forgetting": ("creator",), "release": ("scientist",),
+        "check": ("auditor", "ops"), "train": ("creator", "auditor", "ops"), "responsible": ("creator", "scientist"), "canaries": ("creator", "scientist"), "forgetting": ("creator",), "release": ("scientist",),
     }  # fmt: skip
     for kind, names in refused.items():
         for name in names:

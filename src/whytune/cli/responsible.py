@@ -9,6 +9,7 @@ import typer
 from whytune.cli.options import Json, Name, project
 from whytune.cli.screen import Screen, plain_seconds, say, say_json, say_next, table
 from whytune.errors import UsageError
+from whytune.records.responsible import PLANTED_FEWEST, PLANTED_MOST, PLANTED_USUALLY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,17 +97,18 @@ def waive(
 def canaries(
     name: Name = "",
     arm: Arm = "",
-    count: Annotated[int, typer.Option(min=4, max=64, help="Secrets planted once each; four more are planted 4 and 16 times.")] = 12,
+    count: Annotated[int, typer.Option(min=PLANTED_FEWEST, max=PLANTED_MOST, help="Secrets planted once each; four more are planted 4 and 16 times.")] = PLANTED_USUALLY,
     as_json: Json = False,
 ) -> None:
     """Train once more on a copy of the rows with secrets planted, and measure how far the model knows them."""
-    from whytune.workspace import planting
+    from whytune.workspace import planting, working
 
     chosen = project(name)
     prices = chosen.file.prices
     screen = Screen(quiet=as_json, money_hour=prices.compute_hour, currency=prices.currency)
     try:
-        made = planting.run(chosen, arm, screen, count=count)
+        with working.recorded(chosen, "canaries", {"arm": arm, "count": str(count)}, screen) as progress:
+            made = planting.run(chosen, arm, progress, count=count)
     finally:
         screen.close()
     if as_json:

@@ -9,7 +9,7 @@ from whytune.records.record import Value
 JobState = Literal["waiting", "running", "stopping", "done", "failed", "stopped", "lost"]
 LIVE: tuple[JobState, ...] = ("waiting", "running", "stopping")
 """States in which a process works on it. A job whose process is gone without a word is `lost`."""
-KINDS = ("run", "train", "check", "responsible", "forgetting", "release")
+KINDS = ("run", "train", "check", "responsible", "canaries", "forgetting", "release")
 """Work on a use case that anybody with the role may start. `import` begins with a draft or an upload, and is its sender's."""
 DRAFT = "draft:"
 """What `project` begins with while a job works on a use case that is still a draft; no project can be named so."""

@@ -131,6 +131,10 @@ class Waiver(Record):
         return result.dimension == self.dimension and self.probe in ("", result.probe)
 
 
+PLANTED_FEWEST, PLANTED_USUALLY, PLANTED_MOST = 4, 12, 64
+"""Secrets that a privacy run plants once each."""
+
+
 class CanaryExposure(Value):
     """One planted secret: how often it stood in the rows, and how far above chance the model ranks it, in bits."""
 

@@ -27,6 +27,8 @@ ROUNDS = (4, 16)
 """How often the others are planted, to see the dose at which a secret is learned."""
 OFTENER = 4
 """How many of each of those."""
+FEW = 63
+"""References that each secret is held against at first; a loss among them that is too high stays too high among all."""
 
 
 @dataclass(frozen=True)
@@ -92,27 +94,55 @@ def exposure(own: float, others: Sequence[float]) -> tuple[int, float]:
     return rank, math.log2((len(others) + 1) / rank)
 
 
+def may_be_known(own: float, others: Sequence[float]) -> bool:
+    """Whether all references could still show that this secret is known: no more of these few are likelier than may be of all."""
+    return math.log2(exposure(own, others)[0]) <= (1 - FOUND) * math.log2(REFERENCES + 1)
+
+
+@dataclass(frozen=True)
+class Dose:
+    """What came of the canaries that were planted so many times: how many are given away, and the mean exposure in bits."""
+
+    times: int
+    secrets: int
+    known: int
+    bits: float
+    base_known: int
+    base_bits: float
+
+
+def doses(run: CanaryRun) -> list[Dose]:
+    """For each number of times, nowhere first."""
+    found = []
+    for times in (0, *sorted({each.repeats for each in run.planted})):
+        mine = [each for each in (*run.planted, *run.unplanted) if each.repeats == times]
+        tuned, base = [each.exposure for each in mine], [each.base_exposure for each in mine]
+        known = [sum(_given_away(each, bits) for each, bits in zip(mine, side, strict=True)) for side in (tuned, base)]
+        found.append(Dose(times, len(mine), known[0], mean(tuned), known[1], mean(base)))
+    return found
+
+
+def _given_away(each: CanaryExposure, bits: float) -> bool:
+    return bits >= FOUND * math.log2(each.references + 1)
+
+
 def judge_canaries(run: CanaryRun | None, limits: ProbeLimits, why: str) -> ProbeResult:
     """The finding from a privacy run; without one, why there is none."""
     if run is None:
         return not_run("canaries", why)
 
-    def known(each: CanaryExposure, bits: float) -> bool:
-        return bits >= FOUND * math.log2(each.references + 1)
-
     # A dataset's duplicates are removed, so what stands in it once is what must not be learned.
     once = [each for each in run.planted if each.repeats == 1]
-    tuned = [known(each, each.exposure) for each in once]
-    base = [known(each, each.base_exposure) for each in once]
+    tuned = [_given_away(each, each.exposure) for each in once]
+    base = [_given_away(each, each.base_exposure) for each in once]
     worst = [
         WorstCase(item=each.canary, change="planted once", result=f"rank {each.rank} of {each.references + 1}, {each.exposure:.1f} bits")
         for each in sorted(once, key=lambda one: -one.exposure)
-        if known(each, each.exposure)
+        if _given_away(each, each.exposure)
     ]
-    notes = [
-        f"planted {times} time{'s' if times > 1 else ''}: {mean([each.exposure for each in run.planted if each.repeats == times]):.1f} bits on average"
-        for times in sorted({each.repeats for each in run.planted})
-    ] + [f"planted nowhere: {mean([each.exposure for each in run.unplanted]):.1f} bits; chance is about 1.4"]
+    nowhere, *planted = doses(run)
+    notes = [f"planted {dose.times} time{'s' if dose.times > 1 else ''}: {dose.bits:.1f} bits on average" for dose in planted]
+    notes.append(f"planted nowhere: {nowhere.bits:.1f} bits; chance is about 1.4")
     return judged("canaries", base, tuned, limits, Told(tuple(worst), tuple(notes)))
 
 

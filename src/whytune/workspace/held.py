@@ -30,7 +30,7 @@ from whytune.records.project import Triage, UseCase
 from whytune.records.proposal import AcceptedRows, DatasetApproval, Proposal
 from whytune.records.record import Record
 from whytune.records.release import Acceptance, AliasMove, Approval, Policy, Release, Retirement
-from whytune.records.responsible import ResponsibleReport, Waiver
+from whytune.records.responsible import CanaryRun, ResponsibleReport, Waiver
 from whytune.records.review import HumanEvaluation, Queue, RowReview
 from whytune.workspace.project import Project
 from whytune.workspace.workspace import Workspace
@@ -43,7 +43,7 @@ R = TypeVar("R", bound=Record)
 V = TypeVar("V")
 KINDS: tuple[type[Record], ...] = (
     UseCase, Dataset, Validation, AcceptedRows, Proposal, DatasetApproval, Triage, Power, Attribution, Adapter, Base, ModelChoice, Forgetting, Protocol,
-    Trial, Look, Decision, Queue, RowReview, HumanEvaluation, ResponsibleReport, Waiver, Policy, Approval, Acceptance, Release, Retirement, AliasMove,
+    Trial, Look, Decision, Queue, RowReview, HumanEvaluation, ResponsibleReport, CanaryRun, Waiver, Policy, Approval, Acceptance, Release, Retirement, AliasMove,
 )  # fmt: skip
 TRAFFIC = frozenset({"feedback.received"})
 """Acts that come in great numbers and say nothing of how far a use case is: their events are not held."""

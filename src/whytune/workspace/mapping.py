@@ -52,7 +52,7 @@ class BoxState:
     """Id of the work that goes on in it."""
 
 
-BY_KIND = {"train": "train", "check": "validate", "responsible": "responsible", "forgetting": "test", "release": "registry"}
+BY_KIND = {"train": "train", "check": "validate", "responsible": "responsible", "canaries": "responsible", "forgetting": "test", "release": "registry"}
 """Which box a job works on; a run works on whichever box is due."""
 
 

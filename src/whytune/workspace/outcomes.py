@@ -31,12 +31,17 @@ def outcome(project: Project, kind: str, arguments: Mapping[str, str]) -> dict[s
         found = inspecting.report_of(project, arguments.get("arm", ""))
         said = ", ".join(f"{name} {state}" for name, state in found.statuses(inspecting.waivers(project)).items())
         link = f"{home}/responsible"
+    elif kind == "canaries":
+        from whytune.workspace import planting
+
+        said, link = planting.sentence(project), f"{home}/responsible#planted"
+        then = f"whytune responsible run {project.name}   (it counts them in)"
     elif kind == "forgetting":
         said, link = project.forgetting(arguments.get("arm", "") or "tuned").sentence, f"{home}/runs"
     elif kind == "release":
-        made = project.latest(Release)
-        said, link = f"Released {made.project}/{made.number}", f"/registry/{quote(made.id, safe='')}"
-        then = f"whytune alias set champion {made.project}/{made.number}"
+        release = project.latest(Release)
+        said, link = f"Released {release.project}/{release.number}", f"/registry/{quote(release.id, safe='')}"
+        then = f"whytune alias set champion {release.project}/{release.number}"
     return {"said": said, "next": then, "link": link}
 
 

@@ -11,6 +11,7 @@ terminal is the same job (`recorded`), only that the terminal's own process does
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from whytune.errors import (
 from whytune.jobs.precedence import give_way
 from whytune.jobs.progress import Progress, Silent
 from whytune.records.job import DRAFT, Job, JobFailure, JobPoint
+from whytune.records.responsible import PLANTED_FEWEST, PLANTED_MOST, PLANTED_USUALLY
 from whytune.workspace import drafting, importing, outcomes, roles
 from whytune.workspace.noting import TRAINING, JobNotes
 
@@ -47,11 +49,11 @@ STEP_ACTS = {
     "dev": "dev.measured", "train": "adapter.trained", "test": "trial.measured", "decide": "decision.made",
 }  # fmt: skip
 """What a step does first that is not everybody's to do."""
-KIND_ACTS = {"check": "dataset.checked", "train": "adapter.trained", "responsible": "responsible.measured", "forgetting": "forgetting.measured", "release": "release.made"}
+KIND_ACTS = {"check": "dataset.checked", "train": "adapter.trained", "responsible": "responsible.measured", "canaries": "responsible.measured", "forgetting": "forgetting.measured", "release": "release.made"}
 IMPORT_ACT = "project.created"
 """An import is begun from a draft, not by its kind."""
 ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "run": ("until",), "train": ("how",), "check": (), "responsible": ("arm", "quick"), "forgetting": ("arm",), "release": (),
+    "run": ("until",), "train": ("how",), "check": (), "responsible": ("arm", "quick"), "canaries": ("arm", "count"), "forgetting": ("arm",), "release": (),
 }  # fmt: skip
 AGAIN = "start it again: it goes on from what was kept"
 MOST_LISTED = 200
@@ -256,6 +258,10 @@ def _do(project: Project, kind: str, arguments: Mapping[str, str], progress: Pro
         from whytune.workspace import inspecting
 
         inspecting.run(project, arguments.get("arm", ""), progress, quick=arguments.get("quick") == "yes")
+    elif kind == "canaries":
+        from whytune.workspace import planting
+
+        planting.run(project, arguments.get("arm", ""), progress, count=int(arguments.get("count", PLANTED_USUALLY)))
     elif kind == "forgetting":
         project.forgetting(arguments.get("arm", "") or "tuned", progress)
     else:
@@ -274,6 +280,8 @@ def _asked(kind: str, arguments: Mapping[str, str]) -> dict[str, str]:
     problems = [f"{name}: {kind} knows {', '.join(ARGUMENTS[kind]) or 'no argument'}" for name in given if name not in ARGUMENTS[kind]]
     allowed = {"until": STEPS, "how": ("all", "ladder"), "quick": ("yes",)}
     problems += [f"{name}: {value[:40]!r} is none of {', '.join(allowed[name])}" for name, value in given.items() if name in allowed and value not in allowed[name]]
+    if "count" in given and not (re.fullmatch(r"\d{1,3}", given["count"], re.ASCII) and PLANTED_FEWEST <= int(given["count"]) <= PLANTED_MOST):
+        problems.append(f"count: {given['count'][:40]!r} is no whole number from {PLANTED_FEWEST} to {PLANTED_MOST}")
     if problems:
         raise UsageError(f"This {kind} cannot be started", problems=problems, next="mend them, then start it again")
     return given

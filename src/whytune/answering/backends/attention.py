@@ -1,7 +1,7 @@
-"""Attention over a prompt prefix that many answers share and that is kept once, however many rows are answered.
+"""Attention over prompt prefixes that many answers share and that are kept once, however many rows are answered.
 
-The keys and values of the prefix have batch size one; every row keeps only what is its own. The two parts are joined
-by their log-sum-exp, which is the same softmax. Tokens of all rows go through the model behind one another, so that
+The keys and values of a prefix have batch size one; every row keeps only what is its own. The two parts are joined
+by their log-sum-exp, which is the same softmax. Rows over different prefixes, or none, go through the model together. Tokens of all rows go through the model behind one another, so that
 padding costs nothing outside attention. Registered with transformers under `NAME`; a model that cannot be run this way
 is noticed by `generation.Runner` and run in the library's own way.
 """
@@ -43,14 +43,15 @@ class Pass:
     """One pass through the model: the new tokens of all slots behind one another, without padding.
 
     slot, step and column say for every token whose it is, which of that slot's new tokens it is, and where its key
-    goes. mask, [slots, 1, steps, columns], is added to the slots' own scores; it has no say over the prefix.
+    goes. mask, [slots, 1, steps, columns], is added to the slots' own scores; it has no say over the prefixes, each of
+    which comes with the numbers of the tokens that stand over it, or None where all do.
     """
 
     slot: torch.Tensor
     step: torch.Tensor
     column: torch.Tensor
     mask: torch.Tensor
-    prefix: Prefix | None = None
+    prefixes: list[tuple[Prefix, torch.Tensor | None]] = field(default_factory=list)
     folded: dict[int, torch.Tensor] = field(default_factory=dict)
 
 
@@ -120,7 +121,7 @@ def shared_prefix_attention(
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention of the packed tokens [1, heads, tokens, width] over their slot's columns and the prefix."""
+    """Attention of the packed tokens [1, heads, tokens, width] over their slot's columns and their prefix."""
     if kwargs.get("softcap") is not None or kwargs.get("s_aux") is not None:
         raise ValueError("attention with soft caps or sinks is left to the library")
     this: Pass = kwargs["whytune_pass"]
@@ -133,15 +134,18 @@ def shared_prefix_attention(
     stacked = spread.transpose(1, 2).reshape(slots, groups, fold * steps, width)
     own, own_weight = _attend(stacked, key, value, _folded(this, fold, query.dtype), scaling)
     own = own.reshape(slots, groups, fold, steps, -1)[this.slot, :, :, this.step]
-    if this.prefix is not None:
-        first_keys, first_values = this.prefix.layers[module.layer_idx]
-        joined = query.reshape(1, groups, fold * tokens, width)
-        first, first_weight = _attend(joined, first_keys, first_values, None, scaling)
-        first = first.reshape(groups, fold, tokens, -1).permute(2, 0, 1, 3)
-        first_weight = first_weight.reshape(groups, fold, tokens).permute(2, 0, 1)
+    if this.prefixes:
         own_weight = own_weight.reshape(slots, groups, fold, steps)[this.slot, :, :, this.step]
-        share = torch.sigmoid(first_weight - own_weight).unsqueeze(-1)
-        own = torch.lerp(own.float(), first.float(), share).to(query.dtype)
+    for prefix, which in this.prefixes:
+        first_keys, first_values = prefix.layers[module.layer_idx]
+        asking = query if which is None else query[:, :, which]
+        first, first_weight = _attend(asking.reshape(1, groups, -1, width), first_keys, first_values, None, scaling)
+        first = first.reshape(groups, fold, asking.shape[2], -1).permute(2, 0, 1, 3)
+        first_weight = first_weight.reshape(groups, fold, -1).permute(2, 0, 1)
+        mine, weight = (own, own_weight) if which is None else (own[which], own_weight[which])
+        share = torch.sigmoid(first_weight - weight).unsqueeze(-1)
+        both = torch.lerp(mine.float(), first.float(), share).to(query.dtype)
+        own = both if which is None else own.index_copy(0, which, both)
     return own.reshape(1, tokens, heads, own.shape[-1]), None
 
 

@@ -1,4 +1,4 @@
-"""Greedy answers for a batch of prompts that share a prefix; knows tokens and grammars, no chats and no records.
+"""Greedy answers for a batch of prompts, over prefixes that they share; knows tokens and grammars, no chats and no records.
 
 The rows' own tokens go through the model together, without padding. Only the last position of a row meets the
 output layer, and only the rows of it that a grammar allows. Finished rows leave the batch. Models whose attention is
@@ -35,6 +35,12 @@ class Row:
     chosen: int = 0
     position: int = 0
     """Tokens before `pending`."""
+    prefix: Prefix | None = None
+    """What comes before the first tokens that were pending."""
+
+    def over(self, prefix: Prefix | None) -> None:
+        """Let the row begin after this; `pending` holds what is left of the prompt."""
+        self.prefix, self.position = prefix, len(prefix.ids) if prefix else 0
 
     @property
     def done(self) -> bool:
@@ -73,7 +79,7 @@ class Runner:
         """The keys and values of the tokens that every prompt begins with."""
         cache = RowCache(1, len(ids))
         for start in range(0, len(ids), _FORWARD_TOKENS // 4):
-            self._forward([ids[start : start + _FORWARD_TOKENS // 4]], [start], cache, None)
+            self._forward([ids[start : start + _FORWARD_TOKENS // 4]], [start], cache, [None])
         layers = [cache.buffers[layer] for layer in sorted(cache.buffers)]
         return Prefix(list(ids), [(keys.contiguous(), values.contiguous()) for keys, values in layers])
 
@@ -81,14 +87,14 @@ class Runner:
         """Runs every row to its end. rows[i].pending holds the prompt's tokens after the prefix."""
         with torch.inference_mode():
             for row in rows:
-                row.position = len(prefix.ids) if prefix else 0
+                row.over(prefix)
                 row.force()
             live = [row for row in rows if not row.done]
             if live and self.together:
-                self._answer_together(live, grammar, prefix)
+                self._answer_together(live, grammar)
             elif live:
                 for row in live:
-                    self._answer_alone(row, grammar, prefix)
+                    self._answer_alone(row, grammar)
 
     def head(self, hidden: torch.Tensor, ids: list[int] | None) -> torch.Tensor:
         """Logits of these token ids only, or of all."""
@@ -101,22 +107,23 @@ class Runner:
             hidden, self.output.weight.index_select(0, chosen), None if bias is None else bias.index_select(0, chosen)
         )
 
-    def _answer_together(self, live: list[Row], grammar: Grammar, prefix: Prefix | None) -> None:
-        running = Running(self, grammar, prefix)
+    def _answer_together(self, live: list[Row], grammar: Grammar) -> None:
+        running = Running(self, grammar)
         running.join(live)
         while running.rows:
             running.step()
 
-    def last_hidden(self, slots: Sequence[Row | None], cache: RowCache, prefix: Prefix | None) -> torch.Tensor:
+    def last_hidden(self, slots: Sequence[Row | None], cache: RowCache) -> torch.Tensor:
         """The hidden state after the pending tokens of every row that is still there, in the order of the slots."""
         pending = [row.pending if row is not None else [] for row in slots]
         live = [slot for slot, ids in enumerate(pending) if ids]
+        prefixes = [row.prefix if row is not None else None for row in slots]
         columns = max(1, _FORWARD_TOKENS // len(live))
         last: dict[int, torch.Tensor] = {}
         for start in range(0, max(len(ids) for ids in pending), columns):
             part = [ids[start : start + columns] for ids in pending]
             first = [row.position + start if row is not None else 0 for row in slots]
-            hidden = self._forward(part, first, cache, prefix)
+            hidden = self._forward(part, first, cache, prefixes)
             end = 0
             for slot, ids in enumerate(part):
                 end += len(ids)
@@ -125,7 +132,7 @@ class Runner:
         return torch.stack([last[slot] for slot in live])
 
     def _forward(
-        self, new: list[list[int]], first: list[int], cache: RowCache, prefix: Prefix | None
+        self, new: list[list[int]], first: list[int], cache: RowCache, prefixes: Sequence[Prefix | None]
     ) -> torch.Tensor:
         """The new tokens of every slot, behind one another; hidden states [tokens, width] in that order."""
         slot = [number for number, ids in enumerate(new) for _ in ids]
@@ -144,7 +151,7 @@ class Runner:
             step=torch.tensor(step, device=self.device),
             column=torch.tensor(column, device=self.device),
             mask=mask.unsqueeze(1),
-            prefix=prefix,
+            prefixes=self._over(prefixes, slot),
         )
         with torch.inference_mode():
             hidden: torch.Tensor = self.decoder(
@@ -156,9 +163,19 @@ class Runner:
         cache.lengths = [held + len(ids) for held, ids in zip(cache.lengths, new, strict=True)]
         return hidden
 
-    def _answer_alone(self, row: Row, grammar: Grammar, prefix: Prefix | None) -> None:
+    def _over(self, prefixes: Sequence[Prefix | None], slot: list[int]) -> list[tuple[Prefix, torch.Tensor | None]]:
+        """Each prefix once, with the numbers of the tokens whose slots stand over it."""
+        tokens: dict[int, list[int]] = {}
+        for number, at in enumerate(slot):
+            tokens.setdefault(id(prefixes[at]), []).append(number)
+        held = {id(prefix): prefix for prefix in prefixes if prefix is not None}
+        if len(tokens) == 1:
+            return [(prefix, None) for name, prefix in held.items() if name in tokens]
+        return [(prefix, torch.tensor(tokens[name], device=self.device)) for name, prefix in held.items() if name in tokens]
+
+    def _answer_alone(self, row: Row, grammar: Grammar) -> None:
         """In the library's own way, with its own cache and masks: right for every architecture, and slow."""
-        ids = [*(prefix.ids if prefix else []), *row.pending]
+        ids = [*(row.prefix.ids if row.prefix else []), *row.pending]
         row.position = len(ids)
         cache = DynamicCache(config=self.model.config)
         implementation = self.model.config._attn_implementation
@@ -177,9 +194,10 @@ class Runner:
         """As `answer`, one by one: for prompts longer than the attention window."""
         with torch.inference_mode():
             for row in rows:
+                row.over(prefix)
                 row.force()
                 if not row.done:
-                    self._answer_alone(row, grammar, prefix)
+                    self._answer_alone(row, grammar)
 
     def _fits(self) -> bool:
         """Whether rows together over a prefix give what the library gives; asked of the model itself, once."""
@@ -192,8 +210,8 @@ class Runner:
             self.model.set_attn_implementation(NAME)
             with torch.inference_mode():
                 shared = self.prefix(probe[0][:5])
-                slots: list[Row | None] = [Row(ids[5:], _Endless(), 1, position=5) for ids in probe]
-                ours = self.last_hidden(slots, RowCache(2, 4), shared)
+                slots: list[Row | None] = [Row(ids[5:], _Endless(), 1, position=5, prefix=shared) for ids in probe]
+                ours = self.last_hidden(slots, RowCache(2, 4))
             scale = torch.stack(usual).float().abs().max().clamp(min=1e-6)
             gap = (ours.float() - torch.stack(usual).float()).abs().max() / scale
             fits = bool(gap < (1e-3 if self.model.dtype == torch.float32 else 5e-2))
@@ -206,15 +224,14 @@ class Runner:
 
 
 class Running:
-    """Rows under one grammar and over one prefix, a token at a time; others may join between two tokens.
+    """Rows under one grammar, each over its own prefix, a token at a time; others may join between two tokens.
 
     A row's keys and values are its own, so what it says does not depend on who runs beside it.
     """
 
-    def __init__(self, runner: Runner, grammar: Grammar, prefix: Prefix | None) -> None:
+    def __init__(self, runner: Runner, grammar: Grammar) -> None:
         self.runner = runner
         self.grammar = grammar
-        self.prefix = prefix
         self.slots: list[Row | None] = []
         self.cache: RowCache | None = None
 
@@ -224,13 +241,11 @@ class Running:
         return [row for row in self.slots if row is not None]
 
     def join(self, rows: Sequence[Row]) -> None:
-        """New rows, with `pending` as for `Runner.answer`; those that run already wait while these are read."""
-        for row in rows:
-            row.position = len(self.prefix.ids) if self.prefix else 0
+        """New rows, each with what it stands over; those that run already wait while these are read."""
         if not self.rows:
             self.slots, self.cache = list(rows), RowCache(len(rows), max(len(row.pending) for row in rows) + 24)
             return
-        apart = Running(self.runner, self.grammar, self.prefix)
+        apart = Running(self.runner, self.grammar)
         apart.join(rows)
         apart.step()  # their prompts are read among themselves: rows in the middle of an answer have one token each
         if self.cache is not None and apart.cache is not None and apart.rows:
@@ -241,7 +256,7 @@ class Running:
         """One more token for every row."""
         assert self.cache is not None
         with torch.inference_mode():
-            hidden = self.runner.last_hidden(self.slots, self.cache, self.prefix)
+            hidden = self.runner.last_hidden(self.slots, self.cache)
             active = [(slot, row) for slot, row in enumerate(self.slots) if row is not None]
             tokens = self.grammar.choose(hidden, self.runner.head, [row.walk for _, row in active])
         for (slot, row), token in zip(active, tokens, strict=True):

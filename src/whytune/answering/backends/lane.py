@@ -1,7 +1,7 @@
 """One loaded model and the adapters that share it: rows of many requests run side by side, a token at a time.
 
-Rows are grouped by adapter, constraint and shared prefix; one group goes through the model at a time, so an adapter
-never touches a row that did not ask for it. New rows join their group between two tokens. It has no thread of its own
+Rows are grouped by adapter and constraint; one group goes through the model at a time, so an adapter never touches a
+row that did not ask for it. New rows join their group between two tokens. It has no thread of its own
 and takes no lock: `pool.Pool` calls it from one thread. Example: `lane.admit(ticket)`, then `lane.tick()` until
 `lane.busy` is false.
 """
@@ -103,7 +103,7 @@ class Lane:
         self._switched = ""
         self.adapters: set[str] = set()
         self._waiting: deque[Ticket] = deque()
-        self._groups: dict[tuple[str, str, int], _Group] = {}
+        self._groups: dict[tuple[str, str], _Group] = {}
         self._grammars: OrderedDict[str, Grammar] = OrderedDict()
         self._prefixes: dict[str, deque[Prefix]] = {}
         self._seen: dict[str, deque[list[int]]] = {}
@@ -201,7 +201,7 @@ class Lane:
             if not ticket.future.cancelled():
                 taken.append(ticket)
                 room = (room[0] - 1, room[1] - need)
-        by_key: dict[tuple[str, str, int], list[Ticket]] = {}
+        by_key: dict[tuple[str, str], list[Ticket]] = {}
         for ticket in taken:
             self._guarded([ticket], partial(self._place, ticket, taken, by_key))
         for key, tickets in by_key.items():
@@ -213,7 +213,7 @@ class Lane:
             self._settle(group)
 
     def _place(
-        self, ticket: Ticket, taken: Sequence[Ticket], by_key: dict[tuple[str, str, int], list[Ticket]]
+        self, ticket: Ticket, taken: Sequence[Ticket], by_key: dict[tuple[str, str], list[Ticket]]
     ) -> None:
         """Decide with whom a request runs, or answer at once where the model need not be asked."""
         request = ticket.request
@@ -233,13 +233,12 @@ class Lane:
         if not self.runner.together or (window and len(ticket.ids) + limit > window):
             self._alone(ticket, grammar)
             return
-        prefix = self._prefix(request.adapter_digest, ticket, taken)
-        if prefix is not None:
-            ticket.shared = len(prefix.ids)
-            ticket.row.pending = ticket.row.pending[ticket.shared :]
-        key = (request.adapter_digest, name, id(prefix) if prefix is not None else 0)
+        ticket.row.over(self._prefix(request.adapter_digest, ticket, taken))
+        ticket.shared = ticket.row.position
+        ticket.row.pending = ticket.row.pending[ticket.shared :]
+        key = (request.adapter_digest, name)
         if key not in self._groups:
-            self._groups[key] = _Group(request.adapter_digest, Running(self.runner, grammar, prefix))
+            self._groups[key] = _Group(request.adapter_digest, Running(self.runner, grammar))
         by_key.setdefault(key, []).append(ticket)
 
     def _begin(self, group: _Group, rows: list[Row], tickets: Sequence[Ticket]) -> None:

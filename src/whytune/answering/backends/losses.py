@@ -41,10 +41,8 @@ def token_losses(backend: LocalBackend, asked: Sequence[tuple[Chat, str]]) -> li
         with torch.inference_mode():
             shared = {prompt: numbers for prompt, numbers in by_prompt.items() if len(numbers) > 1}
             for prompt, numbers in shared.items():
-                for start in range(0, len(numbers), _ROWS):
-                    part = numbers[start : start + _ROWS]
-                    for number, losses in zip(part, _together(backend, list(prompt), [wholes[n].answer for n in part]), strict=True):
-                        found[number] = losses
+                for number, losses in zip(numbers, _together(backend, list(prompt), [wholes[n].answer for n in numbers]), strict=True):
+                    found[number] = losses
             alone = sorted((numbers[0] for prompt, numbers in by_prompt.items() if prompt not in shared), key=lambda n: len(wholes[n].prompt))
             begun = _begun(backend, [wholes[number].prompt for number in alone])
             for start in range(0, len(alone), _ROWS):
@@ -96,18 +94,32 @@ def _apart(backend: LocalBackend, wholes: Sequence[Whole], begun: _Begun) -> lis
 
 
 def _together(backend: LocalBackend, prompt: list[int], answers: list[list[int]]) -> list[list[float]]:
-    """Answers after one prompt, which goes through the model once. Padding is on the right, so nobody sees it."""
+    """Answers after one prompt, which goes through the model once, with what all answers begin with."""
     runner, device = backend.runner, backend.runner.device
-    cache = DynamicCache(config=runner.model.config)
-    last = runner.decoder(input_ids=torch.tensor([prompt], device=device), **cached(runner.decoder, cache)).last_hidden_state[:, -1:]
-    longest = max(len(answer) for answer in answers)
-    given = torch.tensor([[*answer[:-1], *[0] * (longest - len(answer))] for answer in answers], dtype=torch.long, device=device)
-    hidden = last.expand(len(answers), -1, -1)
-    if longest > 1:
-        cache.batch_repeat_interleave(len(answers))
-        after = runner.decoder(input_ids=given, **cached(runner.decoder, cache)).last_hidden_state
-        hidden = torch.cat([hidden, after], dim=1)
-    wanted = torch.tensor([[*answer, *[-100] * (longest - len(answer))] for answer in answers], device=device)
-    logits = runner.output(hidden).float()
+    # The last token of an answer is told, never read.
+    same = common_prefix([answer[:-1] for answer in answers]) if min(map(len, answers)) > 1 else 0
+    begun = DynamicCache(config=runner.model.config)
+    hidden = runner.decoder(input_ids=torch.tensor([[*prompt, *answers[0][:same]]], device=device), **cached(runner.decoder, begun)).last_hidden_state[0, len(prompt) - 1 :]
+    told = functional.log_softmax(runner.output(hidden).float(), dim=-1)
+    first = [-told[at, token].item() for at, token in enumerate(answers[0][:same])]
+    found = []
+    for start in range(0, len(answers), _ROWS):
+        part = answers[start : start + _ROWS]
+        for answer, rest in zip(part, _rest(backend, begun, [answer[same:] for answer in part]), strict=True):
+            found.append([*first, -told[same, answer[same]].item(), *rest])
+    return found
+
+
+def _rest(backend: LocalBackend, begun: DynamicCache, answers: list[list[int]]) -> list[list[float]]:
+    """What each answer's tokens after its first one cost, after what was read. Padding is on the right, so nobody sees it."""
+    runner, device = backend.runner, backend.runner.device
+    longest = max(len(answer) for answer in answers) - 1
+    if not longest:
+        return [[] for _ in answers]
+    cache = copy.deepcopy(begun)
+    cache.batch_repeat_interleave(len(answers))
+    given = torch.tensor([[*answer[:-1], *[0] * (longest + 1 - len(answer))] for answer in answers], device=device)
+    wanted = torch.tensor([[*answer[1:], *[-100] * (longest + 1 - len(answer))] for answer in answers], device=device)
+    logits = runner.output(runner.decoder(input_ids=given, **cached(runner.decoder, cache)).last_hidden_state).float()
     each = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none", ignore_index=-100).view(len(answers), longest)
-    return [row[: len(answer)].tolist() for row, answer in zip(each, answers, strict=True)]
+    return [row[: len(answer) - 1].tolist() for row, answer in zip(each, answers, strict=True)]

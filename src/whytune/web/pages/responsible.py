@@ -10,11 +10,13 @@ from whytune.records.responsible import DIMENSIONS, ResponsibleReport
 from whytune.web import paging
 from whytune.web.frame import form, page
 from whytune.web.handling import WebRequest
-from whytune.workspace import inspecting, working, worst
+from whytune.workspace import inspecting, planting, working, worst
 from whytune.workspace.permissions import may
 from whytune.workspace.project import Project
 
 ROOM = "/projects/{name}/responsible"
+TRAINED = ("tuned", "tuned_rag")
+"""Approaches that can hold a secret of the rows."""
 
 
 def found(ask: WebRequest) -> Any:
@@ -23,6 +25,7 @@ def found(ask: WebRequest) -> Any:
     reports = {each.id: each for each in project.records(ResponsibleReport)}
     wanted, before = paging.beside(ask.query, "reports", 20), _history(project, reports)
     shown = {
+        "doses": planting.newest_doses(project), "trained": [each for each in inspecting.inspectable(project) if each in TRAINED],
         "arms": inspecting.inspectable(project), "arm": arm, "history": wanted.cut(before), "history_page": wanted.of(len(before)), "dimensions": DIMENSIONS, "working": _working(ask, project),
         "may": {"run": may(ask.workspace, "responsible.measured"), "waive": may(ask.workspace, "responsible.waived")},
         "until": (datetime.now(UTC).date() + timedelta(days=90)).isoformat(), "last_day": (datetime.now(UTC).date() + timedelta(days=inspecting.LONGEST_WAIVER_DAYS)).isoformat(),
@@ -66,6 +69,12 @@ def started(ask: WebRequest) -> Any:
     return working.start(ask.workspace, ask.project.name, "responsible", {"arm": arm, "quick": "yes" if quick else ""})
 
 
+def plants(ask: WebRequest) -> Any:
+    """Begin a privacy run as a job: the recipe once more, on a copy of the rows with secrets planted."""
+    (arm,) = ask.take(arm_=str)
+    return working.start(ask.workspace, ask.project.name, "canaries", {"arm": arm})
+
+
 def _history(project: Project, reports: dict[str, ResponsibleReport]) -> list[dict[str, Any]]:
     """Every report there ever was, newest first, as it stood when it was made."""
     made = []
@@ -81,12 +90,13 @@ def _history(project: Project, reports: dict[str, ResponsibleReport]) -> list[di
 def _working(ask: WebRequest, project: Project) -> Any:
     """The job that probes this project now; None where none does."""
     listed, _ = working.jobs(ask.workspace, project.name, limit=20)
-    return next((job for job in listed if job.live and job.kind == "responsible"), None)
+    return next((job for job in listed if job.live and job.kind in ("responsible", "canaries")), None)
 
 
 routes = [
     *page(ROOM, found, "responsible.html.j2", title="Responsible AI", tab="responsible", cli="whytune responsible show {name}"),
     *page(f"{ROOM}/probes/{{probe}}", cases, "responsible_cases.html.j2", title="Worst cases", tab="responsible", cli="whytune responsible show {name} --json"),
     *form(f"{ROOM}/waive", waived, back=f"{ROOM}", said=lambda _, made: f"Waived until {made.until}: {made.dimension.replace('_', ' ')} {made.probe}".strip() + "."),
+    *form(f"{ROOM}/canaries", plants, back=lambda _, job: f"/runs/{job.id}", said="The privacy run was started. It goes on when you close this page."),
     *form(f"{ROOM}/run", started, back=lambda _, job: f"/runs/{job.id}", said="The probes were started. They go on when you close this page."),
 ]

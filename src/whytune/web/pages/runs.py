@@ -107,9 +107,9 @@ def compared(ask: WebRequest) -> Any:
 
 
 def started(ask: WebRequest) -> Any:
-    """Start long work in a process of its own: kind, and what that kind takes (until, how, arm, quick)."""
-    kind, until, how, arm, quick = ask.take(kind=str, until_=str, how_=str, arm_=str, quick_=str)
-    given = {"until": until, "how": how, "arm": arm, "quick": "yes" if quick in ("on", "yes", "true") else quick}
+    """Start long work in a process of its own: kind, and what that kind takes (until, how, arm, quick, count)."""
+    kind, until, how, arm, quick, count = ask.take(kind=str, until_=str, how_=str, arm_=str, quick_=str, count_=str)
+    given = {"until": until, "how": how, "arm": arm, "count": count, "quick": "yes" if quick in ("on", "yes", "true") else quick}
     return working.start(ask.workspace, ask.project.name, kind, {name: value for name, value in given.items() if value})
 
 
