@@ -115,7 +115,7 @@ def _web(result: Mapping[str, Any]) -> str:
         f"- the first page after a start: {pages['first_page_after_a_start_ms']} ms\n"
         f"- bytes of a first visit, everything included: {visits}\n"
         f"- {crowd['people']} people who think {crowd['think_seconds']} s, {crowd['live_runs']} trainings going on with their pages open, {crowd['seconds']} s: {crowd['pages']:,} pages, **{sum(crowd['errors'].values())} errors**; "
-        f"median {crowd['median_ms']} ms, p95 {crowd['p95_ms']} ms, p99 {crowd['p99_ms']} ms; {crowd['processor_ms_a_page']} ms of processor time a page, live streams included; the server took {crowd['server_processor_percent']} % of a core, "
+        f"median {crowd['median_ms']} ms, p95 {crowd['p95_ms']} ms, p99 {crowd['p99_ms']} ms, all at once on a server that has just started; after its first seconds p95 **{crowd['settled_p95_ms']} ms**; {crowd['processor_ms_a_page']} ms of processor time a page, live streams included; the server took {crowd['server_processor_percent']} % of a core, "
         f"the trainings made {crowd['training_steps']:,} steps meanwhile and {crowd['points_heard']:,} points of their curves were heard; load {crowd['load_before']} before, {crowd['load_after']} after\n\n"
         f"{_table(('page', 'first ms', 'median ms', 'p95 ms', 'processor ms', 'bytes'), rows)}"
     )
@@ -130,6 +130,7 @@ def _live(result: Mapping[str, Any]) -> str:
         f"Bar: a live page adds at most 1 % to training time. {result['pairs']} pairs of stretches of {result['seconds_each']:.0f} s of one training, {result['steps']:,} steps in all; medians, and the ratio of the medians with its 95 % interval.\n\n"
         f"{_table(('', 'nobody looks', 'a page is open', 'difference'), rows)}\n"
         f"- the server took {result['server_processor_percent_alone']} % of a core while nobody looked, **{result['server_processor_percent_watched']} %** with the page open\n"
+        f"- by that account an open page costs **{result['server_processor_percent_watched'] - result['server_processor_percent_alone']:.2f} %** of one core, which is what a training on that core would lose; the differences above also hold what the machine itself drifts from stretch to stretch\n"
         f"- what the training does to be followed at all, watched or not: {result['notes_microseconds_a_step']:.0f} microseconds of processor time a step\n"
     )
 

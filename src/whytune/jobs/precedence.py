@@ -11,8 +11,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-GENTLE = 5
-"""As `nice -n 5`: where both want all of it, the work gets about a quarter, and the pages three."""
+GENTLE = 10
+"""As `nice` itself: where both want all of it, the work gets about a tenth of what the pages get."""
 AUTOGROUP = Path("/proc/self/autogroup")
 """Where Linux shares the processor between sessions first, and each job is a session of its own."""
 

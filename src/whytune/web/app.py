@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from whytune.errors import NotAllowedError, WhytuneError
-from whytune.web import failing, files, openapi
+from whytune.web import failing, files, openapi, rendering
 from whytune.web.auth import PersonDoor, is_loopback
 from whytune.web.pages import (
     compare,
@@ -70,7 +70,7 @@ def make_app(workspace_root: Path | str = ".", *, behind_proxy: bool = False, ah
     @asynccontextmanager
     async def open_while_serving(_: Starlette) -> AsyncIterator[None]:
         stop = threading.Event()
-        reading = threading.Thread(target=warming.warm, args=(workspace, stop), name="whytune-warming")
+        reading = threading.Thread(target=_read_ahead, args=(workspace, stop), name="whytune-warming")
         if ahead:
             reading.start()
         yield
@@ -85,6 +85,11 @@ def make_app(workspace_root: Path | str = ".", *, behind_proxy: bool = False, ah
         middleware=[Middleware(GZipMiddleware, minimum_size=1000), Middleware(PersonDoor, workspace=workspace, behind_proxy=behind_proxy)],
         exception_handlers={WhytuneError: failing.on_whytune_error, HTTPException: failing.on_http_error, Exception: failing.on_fault},
     )
+
+
+def _read_ahead(workspace: Workspace, stop: threading.Event) -> None:
+    rendering.compile_templates()
+    warming.warm(workspace, stop)
 
 
 def run(workspace_root: Path | str, bound: socket, *, behind_proxy: bool = False) -> None:

@@ -154,10 +154,16 @@ def _ways(error: WhytuneError, request: Request, workspace: Workspace | None) ->
 @cache
 def environment() -> Environment:
     """The templates: autoescaping, and an unknown name is an error."""
-    made = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False)
     made.globals.update(static=static, curve_of_job=curves.of_job, curves_of_two=curves.of_two, onward=linking.onward)
     made.filters.update(showing.FILTERS, manual=markdown.html)
     return made
+
+
+def compile_templates() -> None:
+    """All of them, which each page would do for its own when it is first asked for."""
+    for name in environment().list_templates(extensions=["j2"]):
+        environment().get_template(name)
 
 
 @cache
