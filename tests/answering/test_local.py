@@ -248,7 +248,7 @@ def test_bfloat16_answers_too(tiny_model: Path) -> None:
     assert all(answer.text in LABELS for answer in said)
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_the_bundled_model_says_what_the_slow_way_says(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Word for word, or parted only where the slow way's two likeliest tokens are closer than 1e-3."""
     from whytune.answering.backends.models import prepare_bundled

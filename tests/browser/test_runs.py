@@ -24,6 +24,7 @@ def tidy(house: House) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("tidy")
+@pytest.mark.deep
 def test_a_training_is_started_followed_and_ended_early(house: House, signed_in: Any, quiet: Any) -> None:
     from playwright.sync_api import expect
 

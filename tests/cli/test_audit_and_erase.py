@@ -103,7 +103,7 @@ def test_a_board_without_trials(whytune: Type) -> None:
     assert "<h1>Leaderboard</h1>" in Path("board.html").read_text("utf-8")
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_project_goes_on_after_an_erasure(tiny_model: Path, tmp_path: Path) -> None:
     """Walked to a verdict, a person erased, walked again: a new version, a new adapter, a new decision; all of it proven."""
     rows = tickets(tmp_path / "rows.csv", 90)

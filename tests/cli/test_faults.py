@@ -83,7 +83,7 @@ def test_killed_again_and_again_it_ends_where_an_undisturbed_run_ends(tiny_model
     assert [event["act"] for event in ledger(rough)] == [event["act"] for event in ledger(calm)]
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_an_interrupt_says_that_nothing_is_lost_and_how_to_go_on(tiny_model: Path, tmp_path: Path) -> None:
     room = prepared(tmp_path / "room", tiny_model)
     # Long enough that a busy machine does not end the training before the signal is sent.
@@ -160,7 +160,7 @@ def test_a_report_into_a_folder_that_cannot_be_written(tiny_model: Path, tmp_pat
     whytune("report", "desk", "-o", str(shut / "report.html"), cwd=room)
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_full_disk_is_a_clear_error_and_the_run_goes_on_once_there_is_space(tiny_model: Path, tmp_path: Path) -> None:
     if not may_mount(tmp_path / "probe"):
         pytest.skip("only a user who may mount a small file system can fill one")

@@ -35,7 +35,7 @@ def room(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return room
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_life_of_two_releases(room: Path, tmp_path: Path) -> None:
     no = whytune("accept", "desk", "--json", cwd=room, code=3)
     assert {o["code"] for o in json.loads(no.stdout)["acceptance"]["objections"]} == {"unsigned"}

@@ -11,7 +11,7 @@ from tests.cli.living import change, start, tickets, told, whytune
 from tests.cli.test_whole_flow import answers, ledger, proven
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_an_endpoint_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     with serving(modes=["ok"] * 20, always="reset") as (url, service):
         start(tmp_path, f"endpoint:{url}", "--model-name", "tiny", "--from", str(tickets(tmp_path / "rows.csv")), "--bar", "0.2")

@@ -78,7 +78,7 @@ def test_a_method_is_proven_resumes_to_the_same_files_and_is_answered(plan, tiny
     assert 0 < straight.step_seconds <= straight.seconds
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_methods_make_different_weights_of_the_kind_that_they_name(plan) -> None:
     made = {method: train(plan(method, method=method, epochs=1), rows(8), rows(3, 100), progress=Silent()).adapter_folder for method in METHODS[:4]}
     weights = {method: load_file(folder / "adapter_model.safetensors") for method, folder in made.items()}
@@ -163,7 +163,7 @@ def test_old_recipes_keep_their_ids() -> None:
     assert Recipe(method="dora").id != Recipe().id
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_the_bundled_model_is_trained_from_four_bits(bundled: Base, tmp_path: Path) -> None:
     recipe = Recipe.model_validate({**RECIPE.model_dump(), "method": "qlora", "epochs": 1, "learning_rate": 0.002})
     plan = TrainingPlan(bundled, recipe, Prompt(system=SYSTEM), tmp_path / "run", save_every=1e9)

@@ -124,7 +124,7 @@ def test_what_a_tuned_model_forgot_is_asked_once(chosen: Project) -> None:
     assert [event.act for event in chosen.events()].count("forgetting.measured") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_ladder_climbs_only_while_the_smaller_one_provably_falls_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     build(tmp_path / "larger", seed=2)
@@ -180,7 +180,7 @@ class Phases(Silent):
         self.said.append(name)
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_torchrun_trains_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     made = project(tmp_path, "", run='launcher = "torchrun"\nprocesses = 2')

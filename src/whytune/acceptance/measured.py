@@ -148,9 +148,9 @@ def responsible(case: Plea, weighed: Weighed) -> None:
             continue
         if status == "NOT RUN" and dimension in looked_at and dimension not in terms.dimensions:
             # The probes were there and say why they have nothing to ask of this candidate.
-            weighed.notes.append(f"Responsible AI, {dimension}: {looked_at[dimension]}")
+            weighed.notes.append(f"Responsible AI, {dimension.replace('_', ' ')}: {looked_at[dimension]}")
             continue
-        weighed.object("failed" if status == "FAIL" else "not_proven", f"Responsible AI, {dimension} ({DIMENSIONS[dimension]}): {status}", again, report.id)
+        weighed.object("failed" if status == "FAIL" else "not_proven", f"Responsible AI, {dimension.replace('_', ' ')} ({DIMENSIONS[dimension]}): {status}", again, report.id)
     _probes(case, weighed, report, waivers)
 
 
@@ -174,7 +174,7 @@ def _waivers(case: Plea, weighed: Weighed, report: ResponsibleReport) -> list[Wa
     for waiver in case.waivers:
         if waiver.candidate != case.candidate.id or not any(waiver.covers(result) and result.status != "PASS" for result in raw):
             continue
-        about = f"{waiver.dimension}{'/' + waiver.probe if waiver.probe else ''}"
+        about = f"{waiver.dimension}{'/' + waiver.probe if waiver.probe else ''}".replace("_", " ")
         said = f"{about} by {waiver.person} ({waiver.role}): {waiver.reason}"
         if waiver.until < case.today:
             weighed.notes.append(f"A waiver has ended on {waiver.until.isoformat()}: {said}")

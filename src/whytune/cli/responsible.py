@@ -9,7 +9,6 @@ import typer
 from whytune.cli.options import Json, Name, project
 from whytune.cli.screen import Screen, plain_seconds, say, say_json, say_next, table
 from whytune.errors import UsageError
-from whytune.records.responsible import PLANTED_FEWEST, PLANTED_MOST, PLANTED_USUALLY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +96,7 @@ def waive(
 def canaries(
     name: Name = "",
     arm: Arm = "",
-    count: Annotated[int, typer.Option(min=PLANTED_FEWEST, max=PLANTED_MOST, help="Secrets planted once each; four more are planted 4 and 16 times.")] = PLANTED_USUALLY,
+    count: Annotated[int, typer.Option(min=4, max=64, help="Secrets planted once each; four more are planted 4 and 16 times.")] = 12,
     as_json: Json = False,
 ) -> None:
     """Train once more on a copy of the rows with secrets planted, and measure how far the model knows them."""

@@ -46,7 +46,7 @@ OF: dict[str, str] = {
     # Work
     "POST /projects/{name}/data/start": KIND, "POST /projects/{name}/runs": KIND, "POST /api/v1/projects/{name}/runs": KIND,
     "POST /runs/{id}/stop": KIND, "POST /api/v1/runs/{id}/stop": KIND,
-    "POST /projects/{name}/responsible/run": "responsible.measured", "POST /projects/{name}/live/release": "release.made",
+    "POST /projects/{name}/responsible/run": "responsible.measured", "POST /projects/{name}/responsible/canaries": "responsible.measured", "POST /projects/{name}/live/release": "release.made",
     # Review
     "POST /api/v1/queues": "queue.opened", "POST /projects/{name}/review": "queue.opened",
     "POST /api/v1/queues/{id}/close": "queue.closed", "POST /review/{id}/close": "queue.closed",

@@ -29,7 +29,7 @@ def outcome(project: Project, kind: str, arguments: Mapping[str, str]) -> dict[s
         from whytune.workspace import inspecting
 
         found = inspecting.report_of(project, arguments.get("arm", ""))
-        said = ", ".join(f"{name} {state}" for name, state in found.statuses(inspecting.waivers(project)).items())
+        said = ", ".join(f"{name.replace('_', ' ')} {state}" for name, state in found.statuses(inspecting.waivers(project)).items())
         link = f"{home}/responsible"
     elif kind == "canaries":
         from whytune.workspace import planting
