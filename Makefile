@@ -56,7 +56,7 @@ deep: $(VENV)/.dev $(if $(CI),$(VENV)/mlflow/.ready)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff check src tests benchmarks docs
-	@$(BIN)/mypy & types=$$!; $(TEST) -m "not slow and not deep"; tests=$$?; wait $$types && exit $$tests
+	@$(BIN)/mypy & types=$$!; $(TEST) -m "not slow and not deep" --hypothesis-profile=quick; tests=$$?; wait $$types && exit $$tests
 
 docs: $(VENV)/.dev
 	@$(BIN)/python docs/write.py

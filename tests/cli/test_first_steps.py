@@ -33,6 +33,7 @@ def rows(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_from_a_file_to_a_checked_dataset(rows: Path, tmp_path: Path) -> None:
     done = whytune("init", "support", "--task", "categorization", "--from", "rows.csv", "--bar", "0.75", cwd=tmp_path)
     assert "input = text, target = category" in done.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from whytune.serve.stops import Stopper, cut
@@ -13,6 +13,8 @@ TEXT = st.text("abEN D", max_size=30)
 STOPS = st.lists(st.text("abEN D", min_size=1, max_size=4), max_size=3)
 
 
+@example(text="DDbb", stops=["b", "Dbb"], cuts=[3])
+@example(text="DDbb", stops=["b", "Db"], cuts=[2])
 @given(text=TEXT, stops=STOPS, cuts=st.lists(st.integers(0, 30), max_size=8))
 def test_pieces_give_what_the_whole_gives(text: str, stops: list[str], cuts: list[int]) -> None:
     stopper = Stopper(stops)

@@ -142,6 +142,7 @@ def test_a_record_that_no_event_wrote_is_told(store: Store) -> None:
     assert store.verify().problems == [f"record {rule('forged').id}: it is placed in 'p' (placing 7), and no event wrote it"]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_any_order_of_acts_is_whole_and_no_other_order_of_placings_is(tmp_path_factory: pytest.TempPathFactory, chance: random.Random) -> None:

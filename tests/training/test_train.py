@@ -35,6 +35,7 @@ def curve(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "curve.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_run_is_the_plain_loop_and_says_what_it_did(plan, tiny_base: Base, tmp_path: Path) -> None:
     asked, examples = plan(weight_decay=0.01, warmup=0.25), rows(14)
     guess = estimate(asked, examples)
@@ -115,6 +116,7 @@ def test_the_best_look_is_kept_by_metric_and_looking_changes_nothing(plan, tmp_p
     assert [look.dev_loss for look in blind.curve] == [look.dev_loss for look in looked.curve]
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_the_run_with_advice(plan) -> None:
     with pytest.raises(TrainingError, match="diverged at step") as told:
         train(plan(learning_rate=1e36), rows(8), rows(3, 100), progress=Silent())

@@ -1,4 +1,4 @@
-"""Stop texts: an answer ends before the first of them, also where it comes in pieces.
+"""Stop texts: an answer ends before the one that is complete first, also where it comes in pieces.
 
 Example: `Stopper(("END",))` fed "so E" hands out "so " and keeps "E" back until it is known how it goes on.
 """
@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 
 def cut(text: str, stops: Sequence[str]) -> str:
-    """The text before the first stop text in it."""
-    ends = [at for at in (text.find(stop) for stop in stops) if at >= 0]
-    return text[: min(ends)] if ends else text
+    """The text before the stop text that is complete first; of those that end together, before the longest."""
+    # Not the one that begins first: whoever reads along cannot know yet that a longer one would have been complete later.
+    found = [(at + len(stop), at) for stop in stops if (at := text.find(stop)) >= 0]
+    return text[: min(found)[1]] if found else text
 
 
 class Stopper:
