@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 # Two test processes of one thread each: models in tests are tiny, and threads that fight for cores are slower than one.
-TEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -p no:cacheprovider -n 2 --dist loadfile --no-loadscope-reorder
+# Python keeps what it compiled: without that each of the thousand processes that tests start would compile all of it anew.
+TEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -p no:cacheprovider -n 2 --dist loadfile --no-loadscope-reorder
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CASE ?= tickets
