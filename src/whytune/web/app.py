@@ -55,6 +55,10 @@ PAGES: tuple[Any, ...] = (overview, flowchart, entrance, profile, system, team, 
 """The files of pages; each holds `routes` too."""
 
 
+FIRST = 1.0
+"""Seconds that the first visitor has for themselves, before anything is read ahead."""
+
+
 def make_routes() -> list[Route]:
     """Every address there is."""
     return [Route("/healthz", _healthy), *files.routes, *(one for noun in (*NOUNS, *PAGES) for one in noun.routes)]
@@ -88,8 +92,9 @@ def make_app(workspace_root: Path | str = ".", *, behind_proxy: bool = False, ah
 
 
 def _read_ahead(workspace: Workspace, stop: threading.Event) -> None:
-    rendering.compile_templates()
-    warming.warm(workspace, stop)
+    if not stop.wait(FIRST):  # whoever started it looks at it at once, and goes first
+        rendering.compile_templates(lambda: stop.wait(0.005))
+        warming.warm(workspace, stop)
 
 
 def run(workspace_root: Path | str, bound: socket, *, behind_proxy: bool = False) -> None:

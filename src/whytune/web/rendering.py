@@ -7,7 +7,7 @@ page's own data is `it`. It decides nothing.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -160,10 +160,11 @@ def environment() -> Environment:
     return made
 
 
-def compile_templates() -> None:
-    """All of them, which each page would do for its own when it is first asked for."""
+def compile_templates(between: Callable[[], object]) -> None:
+    """All of them, which each page would do for its own when it is first asked for. between: is called after each."""
     for name in environment().list_templates(extensions=["j2"]):
         environment().get_template(name)
+        between()
 
 
 @cache
