@@ -47,13 +47,7 @@ def may_read(workspace: Workspace, what: str) -> Permission:
 
 def require_read(workspace: Workspace, what: str) -> None:
     """Raise NotAllowedError, with the reason and who may, unless the person who asks may read this."""
-    found = may_read(workspace, what)
-    if not found.allowed:
-        person = workspace.person
-        raise NotAllowedError(
-            f"{person.name} ({', '.join(person.roles) or 'no role'}) may not read {what!r}", problems=[found.reason],
-            next=f"ask {' or '.join(found.who)}, who may" if found.who else "ask an admin to give somebody the role: whytune user role NAME --add ROLE",
-        )  # fmt: skip
+    _require(workspace, may_read(workspace, what), f"read {what!r}")
 
 
 def _held(workspace: Workspace, allowed: tuple[str, ...]) -> Permission:
@@ -65,11 +59,14 @@ def _held(workspace: Workspace, allowed: tuple[str, ...]) -> Permission:
 
 def require(workspace: Workspace, act: str) -> None:
     """Raise NotAllowedError, with the reason and who may, unless the person who asks holds a role for this act."""
-    found = may(workspace, act)
+    _require(workspace, may(workspace, act), f"do {act!r}")
+
+
+def _require(workspace: Workspace, found: Permission, doing: str) -> None:
     if not found.allowed:
         person = workspace.person
         raise NotAllowedError(
-            f"{person.name} ({', '.join(person.roles) or 'no role'}) may not do {act!r}", problems=[found.reason],
+            f"{person.name} ({', '.join(person.roles) or 'no role'}) may not {doing}", problems=[found.reason],
             next=f"ask {' or '.join(found.who)}, who may" if found.who else "ask an admin to give somebody the role: whytune user role NAME --add ROLE",
         )  # fmt: skip
 
