@@ -57,11 +57,6 @@ class Door:
         except WhytuneError as error:
             raise of_error(error) from error
 
-    @property
-    def alone(self) -> bool:
-        """Whether one request at most is under way: what is done for it keeps nobody else waiting."""
-        return self.metrics.under_way <= 1
-
     def later(self, work: Callable[[], Any]) -> None:
         """Do something that nobody waits for; if it fails, the operator is told."""
 

@@ -1,7 +1,7 @@
 """The questions of one call, from their beginning until every answer is on the disk.
 
 Threads do the work: the door's begin, the model's ends, the recorder's keeps. The event loop is woken once, with
-everything. While one request is under way and no other, the model's thread keeps the answer too: nobody waits for it. Each question ends once: answered, or given up. Example:
+everything. Each question ends once: answered, or given up. Example:
 
     asked = UnderWay(door)
     door.later(lambda: asked.begin(read))
@@ -90,7 +90,7 @@ class UnderWay:
             if going is None:
                 return
             text = cut(said.text, going.ask.stop)
-            ended = self._door.gateway.end(going, said, text=text if text != said.text else None, here=self._door.alone)
+            ended = self._door.gateway.end(going, said, text=text if text != said.text else None)
             ended.written.add_done_callback(partial(self._kept, call, place, HandedOut(going, text, said, ended.response)))
         except Exception as error:  # a thread that runs a model has nobody else to tell
             self._fail(error)

@@ -34,15 +34,12 @@ class Scribe:
         self._thread = threading.Thread(target=self._run, name="whytune-recorder", daemon=True)
         self._thread.start()
 
-    def record(self, response: Response, exchange: Dialogue | None = None, *, here: bool = False) -> Future[None]:
-        """Done when it is on the disk; fails with the reason where it cannot be written. here: this thread writes and waits."""
+    def record(self, response: Response, exchange: Dialogue | None = None) -> Future[None]:
+        """Done when it is on the disk; fails with the reason where it cannot be written."""
         done: Future[None] = Future()
         # Whoever stops waiting must not take back what is about to be written.
         done.set_running_or_notify_cancel()
-        if here:
-            self._write([(response, exchange, done)])
-        else:
-            self._waiting.put((response, exchange, done))
+        self._waiting.put((response, exchange, done))
         return done
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 """Attention over prompt prefixes that many answers share and that are kept once, however many rows are answered.
 
 The keys and values of a prefix have batch size one; every row keeps only what is its own. The two parts are joined
-by their log-sum-exp, which is the same softmax. Rows over different prefixes, or none, go through the model together. Tokens of all rows go through the model behind one another, so that
-padding costs nothing outside attention. Registered with transformers under `NAME`; a model that cannot be run this way
-is noticed by `generation.Runner` and run in the library's own way.
+by their log-sum-exp, which is the same softmax. Rows over different prefixes, or none, go through the model together,
+their tokens behind one another, so that padding costs nothing outside attention. Registered with transformers under
+`NAME`; a model that cannot be run this way is noticed by `generation.Runner` and run in the library's own way.
 """
 
 from __future__ import annotations
