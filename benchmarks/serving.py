@@ -4,7 +4,7 @@
     python benchmarks/serving.py --throughput         # and the bundled model under load
     python benchmarks/serving.py --throughput --against-transformers    # beside `transformers serve`, in the same run
 
-Overhead: the same short question to `whytune serve` over HTTP and to the same engine (`Pool`) in this process, in turns,
+Overhead: the same short question to `whytune serve` over HTTP (a bare socket) and to the same engine (`Pool`) in this process, in turns,
 one at a time; what is told is the difference of the medians, and of the processor time. Throughput: so many clients ask for so many tokens each; both
 servers get the same questions on the same model, greedy, one after the other.
 """
@@ -16,6 +16,7 @@ import http.client
 import json
 import os
 import platform
+import socket
 import statistics
 import subprocess
 import sys
@@ -91,8 +92,9 @@ def overhead(folder: Path) -> dict[str, float]:
     chat = (Message.of("system", house.prompt.system), Message.of("user", QUESTION))
     with Serving(folder, ["champion"]) as serving, Pool(house.base, dtype="float32", threads=1) as pool:
         request = Request(chat, Decoding(max_new_tokens=1))
-        health = asker_of_health(serving.address)
-        ask = asker(serving.address, body)
+        wire = Wire(serving.address)
+        ask = wire.prepared("POST", "/v1/chat/completions", json.dumps(body))
+        health = wire.prepared("GET", "/healthz")
         found = medians({"gateway_ms": ask, "engine_ms": lambda: pool.submit(request).result(), "empty_http_ms": health})
         there, here = psutil.Process(serving.process.pid), psutil.Process()
         cpu = {"gateway_cpu_ms": processor(there, ask), "engine_cpu_ms": processor(here, lambda: pool.submit(request).result())}
@@ -108,16 +110,37 @@ def processor(process: psutil.Process, work: Callable[[], Any], times: int = 300
     return 1000 * (after.user + after.system - before.user - before.system) / times
 
 
-def asker_of_health(address: str) -> Callable[[], None]:
-    """An HTTP request that does nothing: what the connection and the client themselves take."""
-    split = urlsplit(address)
-    connection = http.client.HTTPConnection(split.hostname or "", split.port)
+class Wire:
+    """One connection that stays open, with nothing of a client library around it: what that takes is not the gateway's."""
 
-    def ask() -> None:
-        connection.request("GET", "/healthz")
-        connection.getresponse().read()
+    def __init__(self, address: str) -> None:
+        split = urlsplit(address)
+        self._host = split.netloc
+        self._socket = socket.create_connection((split.hostname, split.port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    return ask
+    def prepared(self, method: str, path: str, body: str = "") -> Callable[[], bytes]:
+        """Sends this request and gives the body of its answer."""
+        sent = f"{method} {path} HTTP/1.1\r\nhost: {self._host}\r\ncontent-type: application/json\r\ncontent-length: {len(body.encode())}\r\n\r\n{body}".encode()
+
+        def ask() -> bytes:
+            self._socket.sendall(sent)
+            came = b""
+            while b"\r\n\r\n" not in came:
+                came += self._more()
+            head, _, rest = came.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 "), came
+            size = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+            while len(rest) < size:
+                rest += self._more()
+            return rest
+
+        return ask
+
+    def _more(self) -> bytes:
+        came = self._socket.recv(1 << 16)
+        assert came, "the gateway closed the connection"
+        return came
 
 
 def crowd(address: str, model: str) -> dict[str, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 from starlette.applications import Starlette
@@ -23,7 +23,7 @@ from whytune.errors import NotFoundError
 from whytune.serve import asking, bodies, metrics
 from whytune.serve.door import Door, DoorLimits
 from whytune.serve.protocol import embedding_call, feedback_call
-from whytune.serve.refusals import Refusal, tell_operator
+from whytune.serve.refusals import Refusal, of_any
 from whytune.workspace import feedback as inbox
 from whytune.workspace.serving import EMBEDDER, Gateway
 
@@ -39,9 +39,9 @@ def make_app(gateway: Gateway, limits: DoorLimits = DoorLimits(), beside: Abstra
             yield
         await asyncio.to_thread(door.close)
 
+    asks = asking.routes(door)
     routes = [
-        Route("/v1/chat/completions", asking.chat, methods=["POST"]),
-        Route("/v1/completions", asking.completions, methods=["POST"]),
+        *(Route(path, ask, methods=["POST"]) for path, ask in asks.items()),
         Route("/v1/embeddings", embeddings, methods=["POST"]),
         Route("/v1/models", models, methods=["GET"]),
         Route("/v1/models/{name:path}", model, methods=["GET"]),
@@ -50,10 +50,10 @@ def make_app(gateway: Gateway, limits: DoorLimits = DoorLimits(), beside: Abstra
         Route("/readyz", ready, methods=["GET"]),
         Route("/metrics", counters, methods=["GET"]),
     ]
-    handlers = {Refusal: _refused, HTTPException: _unknown, Exception: _broken}
+    handlers = {Refusal: _told, HTTPException: _unknown, Exception: _told}
     app = Starlette(routes=routes, lifespan=life, exception_handlers=handlers)  # type: ignore[arg-type]
     app.state.door = door
-    return _Front(app, door)
+    return _Front(app, asks, door)
 
 
 async def embeddings(request: Request) -> Response:
@@ -126,8 +126,8 @@ async def counters(request: Request) -> Response:
     return Response(door.metrics.text(), media_type=metrics.MEDIA_TYPE)
 
 
-async def _refused(_: Request, refusal: Refusal) -> Response:
-    return refusal.response()
+async def _told(_: Request, error: Exception) -> Response:
+    return of_any(error).response()
 
 
 async def _unknown(request: Request, error: HTTPException) -> Response:
@@ -136,16 +136,11 @@ async def _unknown(request: Request, error: HTTPException) -> Response:
     return Refusal(error.status_code, code, words, headers=error.headers).response()
 
 
-async def _broken(_: Request, error: Exception) -> Response:
-    tell_operator(error)
-    return Refusal(500, "failed", "Something is broken here; the operator has been told.").response()
-
-
 class _Front:
-    """Counts and times every request; turns away what is too much at once."""
+    """Counts and times every request; turns away what is too much at once. `asks`: what asks a model, by path."""
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
-        self._app, self._door = app, door
+    def __init__(self, app: ASGIApp, asks: Mapping[str, ASGIApp], door: Door) -> None:
+        self._app, self._asks, self._door = app, asks, door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -168,7 +163,7 @@ class _Front:
             return
         counted.under_way += asks
         try:
-            await self._app(scope, receive, watched)
+            await (self._asks.get(scope["path"], self._app) if asks else self._app)(scope, receive, watched)
         finally:
             counted.under_way -= asks
             counted.request(_route(scope["path"]), status, time.perf_counter() - begun)

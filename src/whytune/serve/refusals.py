@@ -55,6 +55,14 @@ def of_error(error: WhytuneError) -> Refusal:
     return Refusal(503, error.code, "The service cannot answer now; its operator has been told. Ask again later.", headers={"retry-after": "5"})
 
 
+def of_any(error: Exception) -> Refusal:
+    """What a consumer may know of anything that went wrong."""
+    if isinstance(error, Refusal):
+        return error
+    tell_operator(error)
+    return Refusal(500, "failed", "Something is broken here; the operator has been told.")
+
+
 def tell_operator(error: BaseException) -> None:
     """To the log: what went wrong and where, never what was asked. Messages of foreign errors may quote it."""
     if isinstance(error, WhytuneError):

@@ -66,7 +66,7 @@ def run(gateway: Gateway, place: Listening, limits: DoorLimits, ready: Callable[
     name = f"[{place.host}]" if ":" in place.host else place.host
     address = f"{'https' if place.certificate else 'http'}://{name}:{bound.getsockname()[1]}/v1"
     config = uvicorn.Config(
-        make_app(gateway, limits, announced(gateway, address, tell_operator)), log_level="critical", access_log=False, server_header=False, ws="none", lifespan="on",
+        make_app(gateway, limits, announced(gateway, address, tell_operator)), log_level="critical", access_log=False, server_header=False, proxy_headers=False, ws="none", lifespan="on",
         timeout_graceful_shutdown=GRACE, ssl_certfile=place.certificate, ssl_keyfile=str(place.certificate_key) if place.certificate_key else None,
     )  # fmt: skip
     ready(address)

@@ -1,11 +1,13 @@
 """The questions of one call, from their beginning until every answer is on the disk.
 
-Threads do the work: the door's begin, the model's ends, the recorder's keeps. The event loop is woken once, with
-everything. Each question ends once: answered, or given up. Example:
+Threads do the work: the door's begin, the model's ends, the recorder's keeps. The event loop is woken twice: with all
+answers, so that it can put the reply together meanwhile, and when all are recorded. Each question ends once: answered,
+or given up. Example:
 
     asked = UnderWay(door)
     door.later(lambda: asked.begin(read))
     call, answers = await asked.over
+    await asked.kept  # before anything of it is handed out
 """
 
 from __future__ import annotations
@@ -35,13 +37,16 @@ class UnderWay:
     def __init__(self, door: Door) -> None:
         self._door, self._loop = door, asyncio.get_running_loop()
         self.over: asyncio.Future[tuple[Call, list[HandedOut]]] = self._loop.create_future()
-        """Every answer, recorded; of a call that streams, none: it is done when its question has begun."""
+        """Every answer; of a call that streams, none: it is done when its question has begun."""
+        self.kept: asyncio.Future[None] = self._loop.create_future()
+        """Done when every answer is recorded; of a call that streams, never."""
         self.pieces: asyncio.Queue[str | None] = asyncio.Queue()
         """Of a call that streams: text as it comes, then None."""
         self.begun: list[Going] = []
         self._lock = threading.Lock()
         self._open: dict[int, Going] = {}
         self._answers: dict[int, HandedOut] = {}
+        self._written = 0
         self._given_up = ""
 
     def begin(self, read: Callable[[], tuple[Call, ConsumerKey]]) -> None:
@@ -60,7 +65,7 @@ class UnderWay:
             if call.stream:
                 # Pieces and the end come from the same thread, so the end is told after the last piece.
                 self.begun[0].answer.add_done_callback(lambda _: self._tell(None))
-                self._done(call, [])
+                self._tell_loop(self.over, (call, []))
                 return
             for place, going in enumerate(self.begun):
                 going.answer.add_done_callback(partial(self._answered, call, place))
@@ -69,7 +74,7 @@ class UnderWay:
 
     def leave(self, _: object = None) -> None:
         """Whoever asked is gone."""
-        self._settle(self.over.set_exception, Refusal(499, "client_closed", "The client left."))
+        self._break(Refusal(499, "client_closed", "The client left."))
 
     def give_up(self, outcome: str) -> None:
         """End what is still open; the model stops at its next token."""
@@ -91,31 +96,43 @@ class UnderWay:
                 return
             text = cut(said.text, going.ask.stop)
             ended = self._door.gateway.end(going, said, text=text if text != said.text else None)
-            ended.written.add_done_callback(partial(self._kept, call, place, HandedOut(going, text, said, ended.response)))
+            with self._lock:
+                self._answers[place] = HandedOut(going, text, said, ended.response)
+                whole = len(self._answers) == len(call.asks)
+            if whole:
+                self._tell_loop(self.over, (call, [self._answers[place] for place in sorted(self._answers)]))
+            ended.written.add_done_callback(partial(self._recorded, len(call.asks)))
         except Exception as error:  # a thread that runs a model has nobody else to tell
             self._fail(error)
 
-    def _kept(self, call: Call, place: int, answered: HandedOut, written: Future[None]) -> None:
+    def _recorded(self, of: int, written: Future[None]) -> None:
         """In the thread that writes."""
         if (error := written.exception()) is not None:
             self._fail(error)
             return
         with self._lock:
-            self._answers[place] = answered
-            whole = len(self._answers) == len(call.asks)
+            self._written += 1
+            whole = self._written == of
         if whole:
-            self._done(call, [self._answers[place] for place in sorted(self._answers)])
+            self._tell_loop(self.kept, None)
 
     def _tell(self, piece: str | None) -> None:
         self._loop.call_soon_threadsafe(self.pieces.put_nowait, piece)
 
-    def _done(self, call: Call, answers: list[HandedOut]) -> None:
-        self._loop.call_soon_threadsafe(self._settle, self.over.set_result, (call, answers))
+    def _tell_loop(self, future: asyncio.Future[Any], result: Any) -> None:
+        self._loop.call_soon_threadsafe(_settle, future, result)
 
     def _fail(self, error: BaseException) -> None:
-        self._loop.call_soon_threadsafe(self._settle, self.over.set_exception, error)
+        self._loop.call_soon_threadsafe(self._break, error)
 
-    def _settle(self, settle: Callable[[Any], None], with_this: Any) -> None:
-        """The first outcome counts."""
-        if not self.over.done():
-            settle(with_this)
+    def _break(self, error: BaseException) -> None:
+        """Tell whoever waits, for whichever of the two it is."""
+        waited = self.kept if self.over.done() else self.over
+        if not waited.done():
+            waited.set_exception(error)
+
+
+def _settle(future: asyncio.Future[Any], result: Any) -> None:
+    """The first outcome counts."""
+    if not future.done():
+        future.set_result(result)
