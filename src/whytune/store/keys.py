@@ -93,27 +93,33 @@ def keyed_hash(file: Path, text: str) -> str:
 def _secret(file: Path, fresh: Callable[[], bytes]) -> bytes:
     """The bytes of a secret file; made once, also where two processes want it at the same time."""
     with told("read a key", file):
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            beside = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as writer:
-                    writer.write(fresh())
-                    writer.flush()
-                    os.fsync(writer.fileno())
-                with suppress(FileExistsError):
-                    # A link, not a rename: it fails where another process was quicker, and then its key counts.
-                    os.link(beside, file)
-            finally:
-                beside.unlink()
-            flush(file.parent)
-        seen = file.stat()
+        try:
+            seen = file.stat()
+        except FileNotFoundError:
+            _make(file, fresh)
+            seen = file.stat()
         if seen.st_mode & 0o077:
             raise StoreError(
                 "Others can read this workspace's key", where=str(file), next=f"chmod 600 {file}; and make a new key if somebody may have copied it"
             )
         return _bytes(str(file), seen.st_ino, seen.st_mtime_ns, seen.st_size)
+
+
+def _make(file: Path, fresh: Callable[[], bytes]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as writer:
+            writer.write(fresh())
+            writer.flush()
+            os.fsync(writer.fileno())
+        with suppress(FileExistsError):
+            # A link, not a rename: it fails where another process was quicker, and then its key counts.
+            os.link(beside, file)
+    finally:
+        beside.unlink()
+    flush(file.parent)
 
 
 @lru_cache(maxsize=8)

@@ -59,7 +59,7 @@ class Going:
     prompted: Prompted
     ask: Ask
     ready: Readied
-    response: Response = field(init=False)
+    response: Response
     answer: Future[Completion] = field(init=False)
     begun: float = field(default_factory=time.perf_counter)
     pieces: int = 0
@@ -216,16 +216,13 @@ class Gateway:
             assert on_text is not None  # it is handed over only where somebody listens
             on_text(piece)
 
-        going = Going(release.solo, ready.prompted(ask, None if key is LOCAL else key, tell if on_text else None), ask, ready)
+        # What it is recorded as is made first: made beside the model's first token it would take longer, and hold that up.
+        response = Response(
+            id=f"resp_{secrets.token_hex(16)}", release=release.id, project=release.project, alias=ask.model, consumer=key.consumer,
+            key=key.key, conversation=ask.conversation or self._conversation(ask, key), when=_now(),
+        )  # fmt: skip
+        going = Going(release.solo, ready.prompted(ask, None if key is LOCAL else key, tell if on_text else None), ask, ready, response)
         going.answer = ready.engine.submit(going.prompted.order)
-        try:  # what is not for the model is made while it starts
-            going.response = Response(
-                id=f"resp_{secrets.token_hex(16)}", release=release.id, project=release.project, alias=ask.model, consumer=key.consumer,
-                key=key.key, conversation=ask.conversation or self._conversation(ask, key), when=_now(),
-            )  # fmt: skip
-        except BaseException:
-            going.answer.cancel()
-            raise
         return going
 
     def end(self, going: Going, said: Completion, *, text: str | None = None) -> Delivered:

@@ -29,7 +29,7 @@ from whytune.records.candidate import Base, Decoding
 from whytune.records.record import short
 
 __all__ = ["Pool", "PooledBackend", "Request"]
-GATHER = 0.001
+GATHER = 0.0
 """Seconds that an idle pool waits for company after a first request; a busy one does not wait, it lets others join."""
 
 
