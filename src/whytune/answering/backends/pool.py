@@ -1,8 +1,8 @@
 """Many callers, one loaded base model, any number of adapters: requests run side by side and never mix.
 
-One thread runs the model. Requests that arrive while others run join them between two tokens; each adapter is loaded
-once, under its digest, and never replaced in place. A model that was trained as a whole gets weights of its own.
-Greedy: what comes out does not hang on who else asks. It keeps no record and knows no release. Example:
+One thread runs the model. A request begins at once; one that arrives while others run joins them between two tokens.
+Each adapter is loaded once, under its digest, and never replaced in place. A model that was trained as a whole gets
+weights of its own. Greedy: what comes out does not hang on who else asks. It keeps no record and knows no release. Example:
 
     pool = Pool(base)
     pool.backend_for(digest, folder)
@@ -12,7 +12,6 @@ Greedy: what comes out does not hang on who else asks. It keeps no record and kn
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, as_completed
@@ -29,17 +28,13 @@ from whytune.records.candidate import Base, Decoding
 from whytune.records.record import short
 
 __all__ = ["Pool", "PooledBackend", "Request"]
-GATHER = 0.0
-"""Seconds that an idle pool waits for company after a first request; a busy one does not wait, it lets others join."""
-
 
 class Pool:
     """A loaded base model that many threads may ask. Close it, or use it as a context manager."""
 
-    def __init__(self, base: Base, dtype: str = "auto", threads: int = 0, device: str = "auto", gather: float = GATHER) -> None:
+    def __init__(self, base: Base, dtype: str = "auto", threads: int = 0, device: str = "auto") -> None:
         self.base = base
         self.machine: Machine = choose(dtype, threads, device)
-        self._gather = gather
         self._main = Lane(base, self.machine)
         self._lanes: dict[str, Lane] = {"": self._main}
         """By digest: adapters share the base's lane, whole models have one each."""
@@ -141,7 +136,6 @@ class Pool:
                         self._bell.wait()
                     if not self._came:
                         return
-                    self._wait_for_company()
                 came = list(self._came)
                 self._came.clear()
             for item in came:
@@ -155,11 +149,6 @@ class Pool:
                         lane.tick()
                     except Exception as error:  # told to everybody who waits; the thread must go on for those to come
                         lane.abandon(error)
-
-    def _wait_for_company(self) -> None:
-        until = time.monotonic() + self._gather
-        while (left := until - time.monotonic()) > 0 and not self._closed:
-            self._bell.wait(left)
 
 
 class PooledBackend:
