@@ -126,8 +126,7 @@ class Encoder:
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         # The template writes the beginning token itself: the tokenizer must not add a second one.
-        rows: list[list[int]] = self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-        return rows
+        return [row.ids for row in self.tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
     def _control_tokens(self) -> tuple[str, ...]:
         """Special tokens, and added ones that the template itself speaks with (`<think>`); not added plain words."""
