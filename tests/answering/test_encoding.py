@@ -41,6 +41,31 @@ def test_peoples_words_never_become_control_tokens(encoder: Encoder, system: str
     assert encoder.control_in(user) == []
 
 
+class Plain:
+    """A tokenizer without one in Rust behind it."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "backend_tokenizer":
+            raise AttributeError(name)
+        return getattr(self._tokenizer, name)
+
+    def __call__(self, *given: Any, **how: Any) -> Any:
+        return self._tokenizer(*given, **how)
+
+
+@given(texts=st.lists(TEXTS, min_size=1, max_size=4))
+@settings(max_examples=30, deadline=None)
+def test_tokens_are_those_of_the_library_also_where_the_file_asks_for_cutting_and_filling_up(tiny_model: Path, texts: list[str]) -> None:
+    tokenizer = tokenizer_of(tiny_model)
+    tokenizer.backend_tokenizer.enable_truncation(5)
+    tokenizer.backend_tokenizer.enable_padding(length=64)
+    chats = [(Message.of("user", text),) for text in texts]
+    assert Encoder(tokenizer).prompts(chats) == Encoder(Plain(tokenizer_of(tiny_model))).prompts(chats)
+
+
 @given(user=TEXTS, answer=TEXTS)
 @settings(max_examples=60, deadline=None)
 def test_the_prompt_is_a_token_prefix_of_the_whole(encoder: Encoder, user: str, answer: str) -> None:

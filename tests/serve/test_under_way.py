@@ -17,6 +17,7 @@ from tests.serve.living import HELLO, Serving
 from whytune.errors import StoreError
 from whytune.serve.app import make_app
 from whytune.serve.door import DoorLimits
+from whytune.store.database import Shortcut
 from whytune.workspace.serving import Gateway
 
 pytestmark = pytest.mark.slow
@@ -59,10 +60,10 @@ def test_time_runs_out_for_all_prompts_of_a_call_and_each_is_recorded_once(house
 
 
 def test_an_answer_that_cannot_be_written_down_is_not_given(house: House, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: Any) -> None:
+    def full(*_: Any) -> None:
         raise StoreError("Could not keep what was answered: the disk is full", next="free some space")
 
-    monkeypatch.setattr(house.room.store.traffic, "record", full)
+    monkeypatch.setattr(Shortcut, "write", full)
     refused = client.post("/v1/chat/completions", json=SHORT)
     assert refused.status_code == 503
     assert "disk" not in refused.text, "the operator's matter"

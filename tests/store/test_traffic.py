@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from whytune.errors import NotFoundError
 from whytune.records.content import Message
 from whytune.records.served import ConsumerKey, Dialogue, Feedback, Response
+from whytune.store.database import BUSY_SECONDS, FILE
 from whytune.store.store import Store
 from whytune.store.traffic import Traffic
 
@@ -60,6 +63,34 @@ def test_use_adds_up_by_key_and_day(store: Store) -> None:
     assert traffic.spent("k1", "2026-03-01") == 45
     assert traffic.spent("k1", "2026-03-03") == 0
     assert traffic.usage("2026-03-01") == [("k1", "2026-03-01", 3, 45), ("k2", "2026-03-01", 1, 15), ("k1", "2026-03-02", 1, 15)]
+
+
+def test_at_once_means_now_or_not_at_all(store: Store) -> None:
+    traffic = store.traffic
+    assert traffic.record_at_once([(response("r1"), None)])
+    with sqlite3.connect(store.folder / FILE, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+        assert not traffic.record_at_once([(response("r2"), None)])
+        assert time.monotonic() - begun < BUSY_SECONDS / 4
+        other.execute("ROLLBACK")
+    assert traffic.response("r1")
+    assert not traffic.response("r2")
+    assert traffic.record_at_once([(response("r2"), None)])
+    assert traffic.spent("k1", "2026-03-01") == 30
+
+
+def test_what_is_written_at_once_leaves_folding_the_log_to_what_may_wait(store: Store) -> None:
+    log = store.folder / f"{FILE}-wal"
+    answers = [(response(f"r{number}"), exchange("x" * 4000)) for number in range(700)]
+    for answer in answers[:-1]:
+        assert store.traffic.record_at_once([answer])
+    assert log.stat().st_size > 2000 * 4096  # much more than what is usually folded
+    store.traffic.record(answers[-1:])
+    grown = log.stat().st_size
+    for number in range(20):
+        assert store.traffic.record_at_once([(response(f"s{number}"), None)])
+    assert log.stat().st_size == grown  # its beginning is written over now
 
 
 def test_content_is_kept_only_where_it_was_given(store: Store) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from whytune.errors import StoreError
 from whytune.records.served import Dialogue, Response
-from whytune.workspace.recording import Scribe
+from whytune.workspace.recording import FOLD, Scribe
 
 
 class Shelf:
@@ -19,13 +19,21 @@ class Shelf:
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
         self.open = threading.Event()
-        self.fails = False
+        self.fails = self.busy = False
+        self.here: list[int] = []
 
     def record(self, answered: Sequence[tuple[Response, Dialogue | None]]) -> None:
         self.open.wait(5)
         if self.fails:
             raise StoreError("the disk is full", next="free some space")
         self.batches.append([response.id for response, _ in answered])
+
+    def record_at_once(self, answered: Sequence[tuple[Response, Dialogue | None]]) -> bool:
+        if self.busy:
+            return False
+        self.here.append(threading.get_ident())
+        self.batches.append([response.id for response, _ in answered])
+        return True
 
 
 def response(id: int) -> Response:
@@ -64,3 +72,27 @@ def test_who_stops_waiting_takes_nothing_back() -> None:
     shelf.open.set()
     recorder.close()
     assert shelf.batches == [["1"]]
+
+
+def test_an_answer_that_holds_nobody_up_is_written_where_it_was_made_and_now_and_then_by_the_thread_that_folds() -> None:
+    shelf = Shelf()
+    shelf.open.set()
+    recorder = Scribe(shelf)
+    for number in range(2 * FOLD):
+        recorder.record(response(number), here=True).result(5)
+    recorder.close()
+    assert shelf.here == [threading.get_ident()] * (2 * FOLD - 2)
+    assert [id for batch in shelf.batches for id in batch] == [str(number) for number in range(2 * FOLD)]
+
+
+def test_where_it_cannot_be_written_at_once_the_thread_that_writes_waits_for_it() -> None:
+    shelf = Shelf()
+    shelf.busy = True
+    recorder = Scribe(shelf)
+    waits = recorder.record(response(1), here=True)
+    assert not waits.done()
+    shelf.open.set()
+    waits.result(5)
+    recorder.close()
+    assert shelf.batches == [["1"]]
+    assert not shelf.here

@@ -95,7 +95,8 @@ class UnderWay:
             if going is None:
                 return
             text = cut(said.text, going.ask.stop)
-            ended = self._door.gateway.end(going, said, text=text if text != said.text else None)
+            alone = len(call.asks) == self._door.metrics.under_way == 1  # then this thread has nobody else to answer
+            ended = self._door.gateway.end(going, said, text=text if text != said.text else None, here=alone)
             with self._lock:
                 self._answers[place] = HandedOut(going, text, said, ended.response)
                 whole = len(self._answers) == len(call.asks)

@@ -76,9 +76,9 @@ class Database:
         with told(doing, self.file), self._writer.begin() as connection:
             yield connection
 
-    def shortcut(self) -> Shortcut:
-        """A connection of its own, for what happens many times a second."""
-        return Shortcut(self.file)
+    def shortcut(self, *, hasty: bool = False) -> Shortcut:
+        """A connection of its own, for what happens many times a second. hasty: it fails where it would have to wait."""
+        return Shortcut(self.file, hasty=hasty)
 
     def fold(self) -> None:
         """Fold the write-ahead log into the file and empty it, so that nothing overwritten is left in it."""
@@ -150,11 +150,11 @@ class Shortcut:
     """One connection without pool, compiling or a flush at each write; any thread may use it, one at a time.
 
     What it wrote outlives a kill of the process. A power cut may take the last moments of it, never a part of one write:
-    so it is for operational state only.
+    so it is for operational state only. A hasty one waits for no other process and leaves folding the log to others.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, *, hasty: bool = False) -> None:
+        self._file, self._hasty = file, hasty
         self._lock = threading.Lock()
         self._held: sqlite3.Connection | None = None
 
@@ -187,9 +187,12 @@ class Shortcut:
 
     def _open(self) -> sqlite3.Connection:
         if self._held is None:
-            self._held = sqlite3.connect(self._file, check_same_thread=False, isolation_level=None, timeout=BUSY_SECONDS)
-            _configure(self._held, None)
-            self._held.execute("PRAGMA synchronous=NORMAL")
+            held = sqlite3.connect(self._file, check_same_thread=False, isolation_level=None, timeout=BUSY_SECONDS)
+            _configure_quick(held, None)
+            if self._hasty:
+                held.execute("PRAGMA busy_timeout=0")
+                held.execute("PRAGMA wal_autocheckpoint=0")
+            self._held = held
         return self._held
 
 

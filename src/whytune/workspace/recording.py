@@ -16,6 +16,8 @@ from whytune.records.served import Dialogue, Response
 
 MOST = 500
 """Answers in one transaction."""
+FOLD = 100
+"""Of so many answers that could be written where they were made, one is not: the thread that writes then folds the log."""
 
 
 class Keeper(Protocol):
@@ -24,6 +26,9 @@ class Keeper(Protocol):
     def record(self, answered: Sequence[tuple[Response, Dialogue | None]]) -> None:
         """Keep them all, durable when this returns."""
 
+    def record_at_once(self, answered: Sequence[tuple[Response, Dialogue | None]]) -> bool:
+        """The same, or nothing and False where it would have to wait."""
+
 
 class Scribe:
     """One thread that writes. `close` writes what is left."""
@@ -31,14 +36,23 @@ class Scribe:
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._waiting: queue.SimpleQueue[tuple[Response, Dialogue | None, Future[None]] | None] = queue.SimpleQueue()
+        self._here = 0
         self._thread = threading.Thread(target=self._run, name="whytune-recorder", daemon=True)
         self._thread.start()
 
-    def record(self, response: Response, exchange: Dialogue | None = None) -> Future[None]:
-        """Done when it is on the disk; fails with the reason where it cannot be written."""
+    def record(self, response: Response, exchange: Dialogue | None = None, *, here: bool = False) -> Future[None]:
+        """Done when it is on the disk; fails with the reason where it cannot be written.
+
+        here: nobody would be held up if the calling thread wrote it; it does if that can be done at once. A change of
+        threads takes longer than writing one answer.
+        """
         done: Future[None] = Future()
         # Whoever stops waiting must not take back what is about to be written.
         done.set_running_or_notify_cancel()
+        self._here += here
+        if here and self._here % FOLD and self._waiting.empty() and self._keeper.record_at_once([(response, exchange)]):
+            done.set_result(None)
+            return done
         self._waiting.put((response, exchange, done))
         return done
 

@@ -225,14 +225,14 @@ class Gateway:
         going.answer = ready.engine.submit(going.prompted.order)
         return going
 
-    def end(self, going: Going, said: Completion, *, text: str | None = None) -> Delivered:
-        """Record an answer. text: what was handed out, where it was cut at a stop text."""
+    def end(self, going: Going, said: Completion, *, text: str | None = None, here: bool = False) -> Delivered:
+        """Record an answer. text: what was handed out, where it was cut at a stop text; here: as the scribe takes it."""
         limit = going.prompted.limit
         cut = text is None and limit and said.tokens_out >= limit
         outcome = "error" if said.error else "length" if cut else "stop"
         words = said.text if text is None else text
         exchange = Dialogue(asked=going.ask.messages, answer=words) if going.ask.keep and not said.error else None
-        return self._record(going, outcome, (said.tokens_in, said.tokens_out), exchange)
+        return self._record(going, outcome, (said.tokens_in, said.tokens_out), exchange, here=here)
 
     def drop(self, going: Going, outcome: str, *, text: str = "") -> Delivered:
         """No more is wanted (cancelled, timeout, a stop text): the model stops at its next token; what it took is counted."""
@@ -240,11 +240,11 @@ class Gateway:
         exchange = Dialogue(asked=going.ask.messages, answer=text) if going.ask.keep and outcome == "stop" else None
         return self._record(going, outcome, (going.ready.count_tokens(going.prompted.order), going.pieces), exchange)
 
-    def _record(self, going: Going, outcome: str, tokens: tuple[int, int], exchange: Dialogue | None) -> Delivered:
+    def _record(self, going: Going, outcome: str, tokens: tuple[int, int], exchange: Dialogue | None, *, here: bool = False) -> Delivered:
         seconds = round(time.perf_counter() - going.begun, 6)
         made = {"tokens_in": tokens[0], "tokens_out": tokens[1], "seconds": seconds, "outcome": outcome, "kept": exchange is not None}
         response = going.response.model_copy(update=made)
-        return Delivered(response, self._recorder.record(response, exchange))
+        return Delivered(response, self._recorder.record(response, exchange, here=here))
 
     def _conversation(self, ask: Ask, key: ConsumerKey) -> str:
         """The same for every turn of a conversation that was given no name; nothing can be read from it."""

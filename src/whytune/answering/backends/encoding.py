@@ -51,6 +51,10 @@ class Encoder:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
+        self._rust = getattr(tokenizer, "backend_tokenizer", None)
+        if self._rust is not None:  # a tokenizer file may ask for either
+            self._rust.no_truncation()
+            self._rust.no_padding()
         self.kept: dict[Any, Any] = {}
         """What others build from the tokenizer at some cost and want to find again."""
         self.plain = not tokenizer.chat_template
@@ -126,7 +130,10 @@ class Encoder:
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         # The template writes the beginning token itself: the tokenizer must not add a second one.
-        return [row.ids for row in self.tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        if self._rust is not None:  # asked directly: what the library puts around it takes as long again for one chat
+            return [row.ids for row in self._rust.encode_batch_fast(texts, add_special_tokens=False)]
+        rows: list[list[int]] = self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+        return rows
 
     def _control_tokens(self) -> tuple[str, ...]:
         """Special tokens, and added ones that the template itself speaks with (`<think>`); not added plain words."""
