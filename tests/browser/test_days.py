@@ -277,6 +277,7 @@ def test_rai_reads_the_worst_cases_and_starts_probes(visitor: Visit, quiet: Quie
     expect(page.get_by_text("Secrets given away:").first).to_be_visible()
     page.goto("/projects/support/responsible")
     expect(page.get_by_role("region", name="Planted secrets").get_by_role("row")).to_have_count(5)
+    expect(page.get_by_text("planted after the probes above")).to_be_visible()
     leaves(page, quiet)
 
 

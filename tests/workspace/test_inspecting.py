@@ -133,8 +133,12 @@ def test_a_privacy_run_leaves_no_planted_row_behind(room: Path) -> None:
     assert (job.kind, job.arguments, job.state, job.link) == ("canaries", {"count": "4"}, "done", "/projects/support/responsible#planted")
     assert job.said == planting.sentence(desk(room)) == f"Secrets given away: {', '.join(_known(dose) for dose in planting.newest_doses(desk(room))[1:])}"
     assert [(dose.times, dose.secrets) for dose in planting.newest_doses(desk(room))] == [(0, 4), (1, 4), (4, 4), (16, 4)]
-    result = next(each for each in inspecting.run(desk(room), "tuned").results if each.probe == "canaries")
-    assert result.status != "NOT RUN"
+    before = inspecting.report_of(desk(room), "tuned")
+    assert inspecting.privacy_left_out(desk(room), before)
+    assert told("responsible", "show", "support", cwd=room, code=3)["privacy_left_out"]
+    report = inspecting.run(desk(room), "tuned")
+    assert next(each for each in report.results if each.probe == "canaries").status != "NOT RUN"
+    assert not inspecting.privacy_left_out(desk(room), report)
     with pytest.raises(UsageError):
         planting.run(project, "prompt")
 

@@ -125,10 +125,10 @@ def _tell(chosen: Project, report: ResponsibleReport, as_json: bool) -> None:
 
     found = inspecting.standing(chosen, report)
     statuses = report.statuses(inspecting.waivers(chosen))
-    failed = any(result.status == "FAIL" for result in found)
+    failed, left_out = any(result.status == "FAIL" for result in found), inspecting.privacy_left_out(chosen, report)
     if as_json:
         live = [each for each in inspecting.waivers(chosen) if each.candidate == report.candidate]
-        say_json("responsible", {"id": report.id, "report": report, "standing": found, "statuses": statuses, "waivers": live})
+        say_json("responsible", {"id": report.id, "report": report, "standing": found, "statuses": statuses, "waivers": live, "privacy_left_out": left_out})
     else:
         answers = inspecting.said(chosen, report)
         say(f"{chosen.name}, {report.arm} ({report.candidate[:20]}): {len(found)} probes in {plain_seconds(report.seconds)}")
@@ -140,6 +140,8 @@ def _tell(chosen: Project, report: ResponsibleReport, as_json: bool) -> None:
                 words = f": {answers[worst.item]!r}" if worst.item in answers else ""
                 say(f"{'':<53}- {worst.item[:26]}: {worst.change[:80]}: {worst.result[:80]}{words}")
         say("dimensions: " + ", ".join(f"{name} {status}" for name, status in statuses.items()))
+        if left_out:
+            say(f"secrets were planted after these probes, which do not count them: whytune responsible run {chosen.name} --arm {report.arm}")
         say_next(f"whytune responsible waive {chosen.name} DIMENSION --reason WHY --until DATE, or mend the data" if failed else f"whytune status {chosen.name}")
     if failed:
         raise typer.Exit(3)

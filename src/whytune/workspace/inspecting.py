@@ -75,7 +75,7 @@ def _run(project: Project, inspector: Inspector, subject: ProbeSubject, progress
     answers = inspector.ask(subject, cases, progress)
     losses = inspector.losses(subject, progress)
     progress.phase("judging", 0)
-    privacy = next((each for each in reversed(project.records(CanaryRun)) if each.adapter == candidate.adapter), None) if candidate.adapter else None
+    privacy = _privacy_run(project, candidate)
     why = f"no secrets were planted; whytune responsible canaries {project.name}" if candidate.adapter else "nothing was trained"
     evidence = probes.ProbeEvidence(losses, checklist(project, candidate), privacy, why)
     report = ResponsibleReport(
@@ -172,6 +172,17 @@ def report_of(project: Project, arm: str = "") -> ResponsibleReport:
     if found is None:
         raise NotFoundError(f"{project.name}'s candidate {candidate.arm} was not inspected yet", next=f"whytune responsible run {project.name} --arm {candidate.arm}")
     return blindness.report(project, found)
+
+
+def privacy_left_out(project: Project, report: ResponsibleReport) -> bool:
+    """Whether secrets were planted for this candidate after these probes, which say that none were."""
+    left_out = any(each.probe == "canaries" and each.status == "NOT RUN" for each in report.results)
+    return left_out and _privacy_run(project, project.workspace.store.get(Candidate, report.candidate)) is not None
+
+
+def _privacy_run(project: Project, candidate: Candidate) -> CanaryRun | None:
+    """The newest one of its adapter."""
+    return next((each for each in reversed(project.records(CanaryRun)) if candidate.adapter and each.adapter == candidate.adapter), None)
 
 
 def said(project: Project, report: ResponsibleReport) -> dict[str, str]:

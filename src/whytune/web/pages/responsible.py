@@ -35,11 +35,11 @@ def found(ask: WebRequest) -> Any:
     except NotFoundError as error:
         if arm and arm not in shown["arms"]:
             raise
-        return shown | {"report": None, "missing": {"what": error.what, "next": error.next}, "standing": [], "statuses": {}, "waivers": [], "today": ""}
+        return shown | {"report": None, "missing": {"what": error.what, "next": error.next}, "left_out": False, "standing": [], "statuses": {}, "waivers": [], "today": ""}
     today = datetime.now(UTC).date()
     waivers = [waiver for waiver in inspecting.waivers(project) if waiver.candidate == report.candidate]
     return shown | {
-        "report": report, "missing": None, "standing": inspecting.standing(project, report, today), "statuses": report.statuses(waivers, today),
+        "report": report, "missing": None, "left_out": inspecting.privacy_left_out(project, report), "standing": inspecting.standing(project, report, today), "statuses": report.statuses(waivers, today),
         "waivers": waivers, "today": today.isoformat(),
     }  # fmt: skip
 
