@@ -5,8 +5,8 @@
     python benchmarks/serving.py --throughput --against-transformers    # beside `transformers serve`, in the same run
 
 Overhead: the same short question to `whytune serve` over HTTP (a bare socket) and to the same engine (`Pool`) in this process, in turns,
-one at a time; what is told is the difference of the medians, and of the processor time. Throughput: so many clients ask for so many tokens each; both
-servers get the same questions on the same model, greedy, one after the other.
+one at a time; what is told is the difference of the medians, the median of several parts with the least and the most (such a machine changes its speed
+within minutes), and of the processor time. Throughput: so many clients ask for so many tokens each; both servers get the same questions on the same model, greedy, one after the other.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from whytune.records.candidate import Decoding  # noqa: E402
 from whytune.records.content import Message  # noqa: E402
 
 QUESTION = "My card has not arrived yet. When does it come?"
-TURNS, EACH = 30, 10
+TURNS, EACH, PARTS = 30, 10, 9
 CLIENTS, ROUNDS, TOKENS = 16, 2, 48
 
 
@@ -95,10 +95,12 @@ def overhead(folder: Path) -> dict[str, float]:
         wire = Wire(serving.address)
         ask = wire.prepared("POST", "/v1/chat/completions", json.dumps(body))
         health = wire.prepared("GET", "/healthz")
-        found = medians({"gateway_ms": ask, "engine_ms": lambda: pool.submit(request).result(), "empty_http_ms": health})
+        rounds = [medians({"gateway_ms": ask, "engine_ms": lambda: pool.submit(request).result(), "empty_http_ms": health}) for _ in range(PARTS)]
         there, here = psutil.Process(serving.process.pid), psutil.Process()
         cpu = {"gateway_cpu_ms": processor(there, ask), "engine_cpu_ms": processor(here, lambda: pool.submit(request).result())}
-    return {**found, "overhead_ms": found["gateway_ms"] - found["engine_ms"], **cpu, "overhead_cpu_ms": cpu["gateway_cpu_ms"] - cpu["engine_cpu_ms"]}
+    added = sorted(each["gateway_ms"] - each["engine_ms"] for each in rounds)
+    told = {"overhead_ms": statistics.median(added), "overhead_least_ms": added[0], "overhead_most_ms": added[-1], "parts": PARTS}
+    return {**{name: statistics.median(each[name] for each in rounds) for name in rounds[0]}, **told, **cpu, "overhead_cpu_ms": cpu["gateway_cpu_ms"] - cpu["engine_cpu_ms"]}
 
 
 def processor(process: psutil.Process, work: Callable[[], Any], times: int = 300) -> float:
