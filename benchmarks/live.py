@@ -1,12 +1,12 @@
 """What it costs a training that somebody watches its page, as JSON.
 
-    python benchmarks/live.py                        # ten pairs of stretches of one training, with and without an open page
+    python benchmarks/live.py                        # thirty pairs of stretches of one training, with and without an open page
     python benchmarks/live.py --pairs 20 --seconds 10
 
 One training of a tiny model goes on, started through `whytune web`. In stretches that take turns, nobody looks, or one page
 is open: loaded first, then its stream read as a browser reads it. Pairs begin now with the one, now with the other, so that
 what drifts falls on both. Told of each side is the median of the seconds a step takes, and of the processor time a step
-takes in the training and the server together; then the ratio of the medians, with an interval by resampling the pairs. On a
+takes in the training and the server together; then the geometric mean of the pairs' ratios, with an interval by resampling them. On a
 busy machine only the processor time is to be trusted. The tiny model makes some tens of steps a second, so there is far
 more to tell than of a real one.
 """
@@ -49,8 +49,8 @@ NOTED = 600
 def main() -> None:
     """Print the figures."""
     given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    given.add_argument("--pairs", type=int, default=10)
-    given.add_argument("--seconds", type=float, default=8.0, help="of one stretch")
+    given.add_argument("--pairs", type=int, default=30)
+    given.add_argument("--seconds", type=float, default=2.0, help="of one stretch")
     chosen = given.parse_args()
     with tempfile.TemporaryDirectory() as place:
         project = tuned_projects.project(Path(place), "")
@@ -126,13 +126,12 @@ def _awake(begun: str, ended: str, seconds: float) -> float:
 
 
 def _ratio(alone: list[dict[str, Any]], watched: list[dict[str, Any]], name: str) -> dict[str, float]:
-    """Medians of both sides, and by how many percent the watched one is above the other, with a 95 % interval."""
-    sides = np.array([[one[name] for one in sorted(side, key=lambda each: each["pair"])] for side in (alone, watched)])
-    drawn = np.random.default_rng(1).integers(0, sides.shape[1], (RESAMPLES, sides.shape[1]))
-    medians = np.median(sides[:, drawn], axis=2)
-    low, high = np.percentile(100 * (medians[1] / medians[0] - 1), [2.5, 97.5])
-    one, two = np.median(sides, axis=1)
-    return {"alone": round(float(one), 6), "watched": round(float(two), 6), "more_percent": round(float(100 * (two / one - 1)), 2), "low_percent": round(float(low), 2), "high_percent": round(float(high), 2)}
+    """Medians of both sides, and by how many percent a pair's watched stretch is above the other, as the geometric mean with a 95 % interval."""
+    one, two = (np.array([each[name] for each in sorted(side, key=lambda each: each["pair"])]) for side in (alone, watched))
+    ratios = np.log(two / one)
+    drawn = ratios[np.random.default_rng(1).integers(0, len(ratios), (RESAMPLES, len(ratios)))].mean(axis=1)
+    more, low, high = (100 * (np.exp(each) - 1) for each in (ratios.mean(), *np.percentile(drawn, [2.5, 97.5])))
+    return {"alone": round(float(np.median(one)), 6), "watched": round(float(np.median(two)), 6), "more_percent": round(float(more), 2), "low_percent": round(float(low), 2), "high_percent": round(float(high), 2)}
 
 
 def _watch(address: str, id: str, over: threading.Event, heard: list[int]) -> None:

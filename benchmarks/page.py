@@ -23,7 +23,7 @@ comes from. None of them is part of this project; `WHYTUNE_CASES` names the fold
 def page(kept: Mapping[str, Kept], before: str = "") -> str:
     """The whole page. A part without a result here stays as it is in the page before, or is left out."""
     stood = {part.partition("\n")[0]: part for part in before.split("\n## ")[1:]}
-    writers = {"demo": _demo, "cases": _cases, "training": _training, "estimates": _estimates, "responsible": _responsible, "answering": _answering, "data": _plain, "near": _plain, "checks": _checks, "store": _plain, "review": _plain, "serving": _plain, "help": _plain, "web": _web, "live": _live}
+    writers = {"demo": _demo, "cases": _cases, "training": _training, "estimates": _estimates, "responsible": _responsible, "answering": _answering, "data": _plain, "near": _plain, "checks": _checks, "store": _plain, "review": _plain, "serving": _serving, "help": _plain, "web": _web, "live": _live}
     titles = {
         "demo": "`make demo`, after set-up", "cases": "Real data, from files to verdict", "training": "Training speed", "estimates": "What a run was expected to take, and took", "answering": "Answering speed",
         "responsible": "Every responsible-AI probe, base against tuned",
@@ -121,13 +121,30 @@ def _web(result: Mapping[str, Any]) -> str:
     )
 
 
+def _serving(result: Mapping[str, Any]) -> str:
+    added, bar = result["overhead"], "Bars: the gateway takes at most 2 ms beside the model at the median; at least as many tokens a second as `transformers serve`.\n\n"
+    said = (
+        f"- one short question after the other, {added['parts']} parts of 300: the gateway takes **{added['inside_ms']:.2f} ms** of each answer beside the model ({added['inside_ms_least']:.2f} to {added['inside_ms_most']:.2f}), from the request's arrival to the answer's last byte; an operator reads the same at `/metrics`\n"
+        f"- whoever asks waits {added['gateway_ms']:.2f} ms, {added['overhead_ms']:.2f} ms more ({added['overhead_ms_least']:.2f} to {added['overhead_ms_most']:.2f}) than inside the engine's own process ({added['engine_ms']:.2f} ms): {added['empty_http_ms']:.2f} ms are an empty HTTP request, and the engine is slower in a process that does other things between two questions\n"
+        f"- processor time: {added['gateway_cpu_ms']:.2f} ms an answer, {added['engine_cpu_ms']:.2f} ms of them the engine's where it is alone\n"
+    )
+    if "throughput" not in result:
+        return bar + said
+    rows = []
+    for name, title in (("whytune", "whytune"), ("transformers", "`transformers serve`"), ("transformers_batching", "`transformers serve --continuous-batching`")):
+        if name in result["throughput"]:
+            one, ratio = result["throughput"][name], result["throughput"].get(f"ratio_to_{name}")
+            rows.append((title, f"{one['tokens_a_second']:.1f}", f"{one['answers_a_second']:.2f}", one["tokens"], f"{one['seconds']:.0f}", f"{ratio:.2f}" if ratio else ""))
+    return f"{bar}{said}\nThe bundled model under load, greedy, the same questions to each server:\n\n{_table(('server', 'tokens a second', 'answers a second', 'tokens', 'seconds', 'whytune to it'), rows)}"
+
+
 def _live(result: Mapping[str, Any]) -> str:
     rows = []
     for name, title in (("seconds_a_step", "seconds a step"), ("processor_seconds_a_step", "processor seconds a step, training and server")):
         one = result[name]
         rows.append((title, f"{one['alone']:.5f}", f"{one['watched']:.5f}", f"{one['more_percent']:+.2f} % ({one['low_percent']:+.2f} to {one['high_percent']:+.2f})"))
     return (
-        f"Bar: a live page adds at most 1 % to training time. {result['pairs']} pairs of stretches of {result['seconds_each']:.0f} s of one training, {result['steps']:,} steps in all; medians, and the ratio of the medians with its 95 % interval.\n\n"
+        f"Bar: a live page adds at most 1 % to training time. {result['pairs']} pairs of stretches of {result['seconds_each']:.0f} s of one training, {result['steps']:,} steps in all; medians, and the mean of the pairs' ratios with its 95 % interval.\n\n"
         f"{_table(('', 'nobody looks', 'a page is open', 'difference'), rows)}\n"
         f"- the server took {result['server_processor_percent_alone']} % of a core while nobody looked, **{result['server_processor_percent_watched']} %** with the page open\n"
         f"- by that account an open page costs **{result['server_processor_percent_watched'] - result['server_processor_percent_alone']:.2f} %** of one core, which is what a training on that core would lose; the differences above also hold what the machine itself drifts from stretch to stretch\n"

@@ -5,8 +5,9 @@
     python benchmarks/serving.py --throughput --against-transformers    # beside `transformers serve`, in the same run
 
 Overhead: the same short question to `whytune serve` over HTTP (a bare socket) and to the same engine (`Pool`) in this process, in turns,
-one at a time; what is told is the difference of the medians, the median of several parts with the least and the most (such a machine changes its speed
-within minutes), and of the processor time. Throughput: so many clients ask for so many tokens each; both servers get the same questions on the same model, greedy, one after the other.
+one at a time. `overhead_ms` is the difference of the medians: what somebody waits longer than inside the engine's own process. `inside_ms` is the gateway's
+own account, as `/metrics` gives it to an operator: from a request's arrival to its answer's last byte, less the time that the model had it. Of both the
+median of several parts is told, with the least and the most, because such a machine changes its speed within minutes. Throughput: so many clients ask for so many tokens each; both servers get the same questions on the same model, greedy, one after the other.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import http.client
 import json
 import os
 import platform
+import re
 import socket
 import statistics
 import subprocess
@@ -95,12 +97,28 @@ def overhead(folder: Path) -> dict[str, float]:
         wire = Wire(serving.address)
         ask = wire.prepared("POST", "/v1/chat/completions", json.dumps(body))
         health = wire.prepared("GET", "/healthz")
-        rounds = [medians({"gateway_ms": ask, "engine_ms": lambda: pool.submit(request).result(), "empty_http_ms": health}) for _ in range(PARTS)]
+        counters, rounds = wire.prepared("GET", "/metrics"), []
+        for _ in range(PARTS):
+            before = counters()
+            part = medians({"gateway_ms": ask, "engine_ms": lambda: pool.submit(request).result(), "empty_http_ms": health})
+            rounds.append({**part, "overhead_ms": part["gateway_ms"] - part["engine_ms"], "inside_ms": inside(before, counters())})
         there, here = psutil.Process(serving.process.pid), psutil.Process()
         cpu = {"gateway_cpu_ms": processor(there, ask), "engine_cpu_ms": processor(here, lambda: pool.submit(request).result())}
-    added = sorted(each["gateway_ms"] - each["engine_ms"] for each in rounds)
-    told = {"overhead_ms": statistics.median(added), "overhead_least_ms": added[0], "overhead_most_ms": added[-1], "parts": PARTS}
-    return {**{name: statistics.median(each[name] for each in rounds) for name in rounds[0]}, **told, **cpu, "overhead_cpu_ms": cpu["gateway_cpu_ms"] - cpu["engine_cpu_ms"]}
+    found = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+    spread = {f"{name}_{end}": pick(each[name] for each in rounds) for name in ("overhead_ms", "inside_ms") for end, pick in (("least", min), ("most", max))}
+    return {**found, **spread, "parts": PARTS, **cpu, "overhead_cpu_ms": cpu["gateway_cpu_ms"] - cpu["engine_cpu_ms"]}
+
+
+def inside(before: bytes, after: bytes) -> float:
+    """Median milliseconds of the gateway's own account between two readings of its counters, straight within a bucket."""
+    one, two = (dict(re.findall(r'whytune_overhead_seconds_bucket\{le="([^"]+)"\} (\d+)', text.decode())) for text in (before, after))
+    counts = [(1000 * float(bound), int(two[bound]) - int(one.get(bound, 0))) for bound in two]
+    half, low, under = counts[-1][1] / 2, 0.0, 0
+    for bound, count in counts:
+        if count >= half:
+            return low + (bound - low) * (half - under) / (count - under)
+        low, under = bound, count
+    raise AssertionError(counts)
 
 
 def processor(process: psutil.Process, work: Callable[[], Any], times: int = 300) -> float:

@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.serve.house import House
 from tests.serve.living import HELLO, Serving
+from tests.serve.test_metrics import values
 
 from whytune.errors import StoreError
 from whytune.serve.app import make_app
@@ -101,3 +102,12 @@ def test_who_hangs_up_before_the_whole_answer_ends_the_work(house: House) -> Non
         wait(house, {"length": 1, "cancelled": 1})
         counted = httpx.get(f"{serving.address.removesuffix('/v1')}/metrics").text
         assert "whytune_under_way 0" in counted
+
+
+def test_the_gateways_own_time_is_told_of_whole_answers(house: House) -> None:
+    with Serving(house.folder, ["short"]) as serving:
+        for _ in range(3):
+            httpx.post(f"{serving.address}/chat/completions", json=SHORT, timeout=60).raise_for_status()
+        counted = values(httpx.get(f"{serving.address.removesuffix('/v1')}/metrics").text)
+        assert counted["whytune_overhead_seconds_count"] == 3
+        assert 0 < counted["whytune_overhead_seconds_sum"] < counted['whytune_request_seconds_sum{route="/v1/chat/completions"}']

@@ -56,7 +56,7 @@ def neutralise(text: str, control: Iterable[str]) -> tuple[str, int]:
     A token is broken by a space after its first character (`<|im_end|>` becomes `< |im_end|>`), which a reader can
     see. Repeated until none is left, because breaking one token may complete another.
     """
-    pattern = _pattern(tuple(sorted(set(control), key=lambda token: (-len(token), token))))
+    pattern = _pattern(tuple(control))
     found = 0
     while pattern is not None:
         text, count = pattern.subn(_broken, text)
@@ -84,7 +84,7 @@ def _turns(prompt: Prompt, messages: Sequence[Message], context: Sequence[Passag
 
 @lru_cache(maxsize=64)
 def _pattern(control: tuple[str, ...]) -> re.Pattern[str] | None:
-    tokens = [token for token in control if token.strip()]
+    tokens = sorted({token for token in control if token.strip()}, key=lambda token: (-len(token), token))
     return re.compile("|".join(re.escape(token) for token in tokens)) if tokens else None
 
 

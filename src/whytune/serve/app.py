@@ -166,7 +166,10 @@ class _Front:
             await (self._asks.get(scope["path"], self._app) if asks else self._app)(scope, receive, watched)
         finally:
             counted.under_way -= asks
-            counted.request(_route(scope["path"]), status, time.perf_counter() - begun)
+            seconds = time.perf_counter() - begun
+            counted.request(_route(scope["path"]), status, seconds)
+            if asking.WITH_MODEL in scope:
+                counted.overhead(seconds - scope[asking.WITH_MODEL])
 
 
 def _route(path: str) -> str:

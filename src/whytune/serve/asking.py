@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from whytune.serve.bodies import HandedOut
 
 Parse = Callable[[Any, str], Call]
+WITH_MODEL = "whytune.with_model"
+"""Seconds for which a model had the questions of a request; stands in its scope once it is answered whole."""
 
 
 def route(door: Door, scope: str, parse: Parse) -> ASGIApp:
@@ -82,6 +84,7 @@ async def _answer(door: Door, request: Request, scope: str, parse: Parse) -> Res
         return await _Stream(door, call, asked, scope).response()
     for answer in answers:
         door.count(answer.ended)
+    request.scope[WITH_MODEL] = asked.with_model
     return reply
 
 

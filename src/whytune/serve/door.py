@@ -93,11 +93,15 @@ class Door:
         if kind != "application/json":
             # Anything else could be sent by a form on a foreign web page.
             raise Refusal(415, "unsupported_media_type", "Send application/json.")
+        held, more = bytearray(), True
         try:
             async with asyncio.timeout(self.limits.seconds):
-                held = bytearray()
-                async for part in request.stream():
-                    held += part
+                while more:
+                    message = await request.receive()
+                    if message["type"] == "http.disconnect":
+                        raise Refusal(499, "client_closed", "The client left.")
+                    held += message.get("body", b"")
+                    more = message.get("more_body", False)
                     if len(held) > self.limits.body:
                         raise Refusal(413, "body_too_large", f"The body is larger than {self.limits.body:,} bytes.", headers={"connection": "close"})
         except TimeoutError:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -43,6 +44,8 @@ class UnderWay:
         self.pieces: asyncio.Queue[str | None] = asyncio.Queue()
         """Of a call that streams: text as it comes, then None."""
         self.begun: list[Going] = []
+        self.with_model = 0.0
+        """Seconds from the first question's beginning to the last answer."""
         self._lock = threading.Lock()
         self._open: dict[int, Going] = {}
         self._answers: dict[int, HandedOut] = {}
@@ -86,6 +89,7 @@ class UnderWay:
 
     def _answered(self, call: Call, place: int, answer: Future[Completion]) -> None:
         """In the thread that ran the model."""
+        self.with_model = time.perf_counter() - self.begun[0].begun
         try:
             if answer.cancelled():
                 return  # given up, and recorded as that

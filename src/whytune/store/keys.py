@@ -87,7 +87,7 @@ def keyed_hash(file: Path, text: str) -> str:
     key = _secret(file, lambda: secrets.token_bytes(32))
     if len(key) != 32:
         raise StoreError("The key of hashes is not 32 bytes long", where=str(file), next=RESTORE)
-    return hmac.new(key, text.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
+    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def _secret(file: Path, fresh: Callable[[], bytes]) -> bytes:

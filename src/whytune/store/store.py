@@ -74,6 +74,7 @@ class Store:
         self.submissions = Submissions(database)
         self.erasing = Erasing(database, self._packs, self._blobs, self.passages)
         self.key_file = folder / "keys" / keys.SIGNING
+        self._hashing_key = folder / "keys" / keys.HASHING
 
     @classmethod
     def open(cls, folder: Path, create: bool = False) -> Store:
@@ -239,7 +240,7 @@ class Store:
 
     def keyed_hash(self, text: str) -> str:
         """What stands for a person's name or address in records: it cannot be guessed without this store's key."""
-        return keys.keyed_hash(self.folder / "keys" / keys.HASHING, text)
+        return keys.keyed_hash(self._hashing_key, text)
 
     # The whole
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from whytune.workspace.releasing import Runnable
 
 
+SERVED = Origin(source="", file="served")
+
+
 @dataclass(frozen=True)
 class Prompted:
     """A question as the model is handed it, and what it was given to stand on."""
@@ -43,7 +46,7 @@ class Readied:
     def prompted(self, ask: Ask, key: ConsumerKey | None, on_text: Callable[[str], None] | None) -> Prompted:
         """Put the prompt together. key: whose access labels count; None keeps those of the release."""
         candidate = self.runnable.candidate if key is None else _for_asker(self.runnable.candidate, key)
-        prepared = self._answerer.prepared(candidate, Example(messages=ask.messages, target=(), origin=Origin(source="", file="served")))
+        prepared = self._answerer.prepared(candidate, Example(messages=ask.messages, target=(), origin=SERVED))
         decoding = candidate.prompt.decoding
         if 0 < ask.max_tokens < decoding.max_new_tokens:
             decoding = decoding.model_copy(update={"max_new_tokens": ask.max_tokens})
