@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from tests.serve.test_metrics import values
 from whytune.errors import StoreError
 from whytune.serve.app import make_app
 from whytune.serve.door import DoorLimits
-from whytune.store.database import Shortcut
+from whytune.store.database import FILE, Shortcut
 from whytune.workspace.serving import Gateway
 
 pytestmark = pytest.mark.slow
@@ -71,6 +73,23 @@ def test_an_answer_that_cannot_be_written_down_is_not_given(house: House, client
     monkeypatch.undo()
     assert client.post("/v1/chat/completions", json=SHORT).status_code == 200
     wait(house, {"length": 1})
+
+
+def test_a_store_that_another_process_holds_holds_up_no_model(house: House) -> None:
+    with Serving(house.folder, ["long", "short"]) as serving, ThreadPoolExecutor(1) as threads:
+        httpx.post(f"{serving.address}/chat/completions", json=SHORT, timeout=60).raise_for_status()
+        with sqlite3.connect(house.room.store.folder / FILE, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            first = threads.submit(httpx.post, f"{serving.address}/chat/completions", json=SHORT, timeout=60)
+            # The model answers somebody else while the first answer waits to be written.
+            with httpx.stream("POST", f"{serving.address}/chat/completions", json={**LONG, "stream": True}, timeout=60) as stream:
+                lines = stream.iter_lines()
+                heard = [next(lines) for _ in range(40)]
+                assert any('"content"' in line for line in heard)
+                assert not first.done(), "it is not handed out before it is written"
+                other.execute("ROLLBACK")
+                assert first.result(60).status_code == 200
+        assert outcomes(house)["length"] >= 2
 
 
 def test_one_prompt_that_is_too_long_refuses_the_call_and_every_answer_is_counted(house: House, client: TestClient) -> None:

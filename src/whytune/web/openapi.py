@@ -18,6 +18,7 @@ from typing import Any, get_args
 
 from starlette.routing import BaseRoute
 
+from whytune.records.job import KINDS as JOBS
 from whytune.records.ledger import ROLES
 from whytune.web import paging
 from whytune.web.answers import answered
@@ -33,7 +34,7 @@ ERRORS = {
 }  # fmt: skip
 FACES = ("json", "stream", "upload")
 """Of these addresses it speaks: those that answer JSON, a stream of events, or take files."""
-CHOICES: dict[str, Iterable[str]] = {"role": ROLES, "roles": ROLES, "add": ROLES, "remove": ROLES}
+CHOICES: dict[str, Iterable[str]] = {"kind": JOBS, "role": ROLES, "roles": ROLES, "add": ROLES, "remove": ROLES}
 """What fields of these names may say at every address."""
 FILES = {"type": "object", "required": ["upload"], "properties": {"upload": {"type": "array", "items": {"type": "string", "format": "binary"}}}}
 PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
