@@ -12,7 +12,7 @@ from hypothesis import settings
 
 # No deadline a property: a busy machine is not a failure.
 settings.register_profile("patient", deadline=None)
-settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("patient")
 
 

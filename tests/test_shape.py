@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "whytune"
 FILES = sorted(SOURCE.rglob("*.py"))
-TREES = {path: ast.parse(path.read_text("utf-8")) for path in FILES}
 BANNED = {"utils", "common", "helpers", "core", "base", "manager", "misc"}
 HEAVY = ("pydantic", "torch", "transformers", "peft", "trl", "sqlalchemy", "sqlite3", "pyarrow", "scipy", "numpy", "jinja2")
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """Each file, read when the first test asks: every process of the tests reads this one."""
+    return {path: ast.parse(path.read_text("utf-8")) for path in FILES}
 
 
 def named(path: Path) -> str:
@@ -32,15 +38,15 @@ def test_arrows_point_down() -> None:
 def test_file(path: Path) -> None:
     text = path.read_text("utf-8")
     assert text.count("\n") < 400, "files stay under 400 lines"
-    assert ast.get_docstring(TREES[path]), "a module begins with what it does"
+    assert ast.get_docstring(trees()[path]), "a module begins with what it does"
     assert not BANNED & {path.stem, *path.relative_to(SOURCE).parts[:-1]}
     if path.name == "__init__.py" and path.parent != SOURCE:
-        assert not [node for node in ast.walk(TREES[path]) if isinstance(node, ast.Import | ast.ImportFrom)], "a room's __init__ imports nothing"
+        assert not [node for node in ast.walk(trees()[path]) if isinstance(node, ast.Import | ast.ImportFrom)], "a room's __init__ imports nothing"
 
 
 def test_public_functions_take_at_most_six_parameters() -> None:
     wide = []
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         if path.parent.name == "cli":
             continue  # there a parameter is a flag of a command
         for node in ast.walk(tree):
@@ -53,7 +59,7 @@ def test_public_functions_take_at_most_six_parameters() -> None:
 
 def test_public_names_have_docstrings() -> None:
     bare = []
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_") and not ast.get_docstring(node):
                 bare.append(f"{named(path)}:{node.lineno} {node.name}")
@@ -61,13 +67,13 @@ def test_public_names_have_docstrings() -> None:
 
 
 def test_one_noun_one_class() -> None:
-    names = Counter(node.name for tree in TREES.values() for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_"))
+    names = Counter(node.name for tree in trees().values() for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_"))
     assert not [name for name, count in names.items() if count > 1]
 
 
 def test_every_error_states_a_next_step() -> None:
     silent = []
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name) and node.exc.func.id.endswith("Error"):
                 own = node.exc.func.id in ERRORS
@@ -76,7 +82,7 @@ def test_every_error_states_a_next_step() -> None:
     assert not silent, "\n".join(silent)
 
 
-ERRORS = {node.name for node in TREES[SOURCE / "errors.py"].body if isinstance(node, ast.ClassDef)}
+ERRORS = {node.name for node in ast.parse((SOURCE / "errors.py").read_text("utf-8")).body if isinstance(node, ast.ClassDef)}
 
 
 @pytest.mark.parametrize("code", ["import whytune", "import sys; sys.argv = ['whytune', '--help']\nfrom whytune.__main__ import main\ntry:\n    main()\nexcept SystemExit as e:\n    assert not e.code"])

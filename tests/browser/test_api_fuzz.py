@@ -80,7 +80,7 @@ def test_no_request_is_a_fault_of_the_server(client: TestClient, house: House) -
                     case.path_parameters[name] = data.draw(st.sampled_from(there[name])).replace("/", "%2F")
             body = None if isinstance(case.body, NotSet) else case.body
             if isinstance(body, dict) and body.get("kind") in KINDS:
-                return  # it would begin real work
+                body = {**body, "kind": f"{body['kind']}?"}  # as it is it would begin real work
             query = dict(case.query or {})
             try:
                 sent = {"content": json.dumps(body).encode("utf-8", "surrogatepass"), "headers": {"content-type": "application/json"}} if body is not None else {}

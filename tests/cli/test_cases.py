@@ -110,6 +110,7 @@ def test_what_cannot_be_asked_and_what_is_not_there(desk: Project, typed: Typed)
     assert json.loads(typed("cases", "desk", "--arms", "prompt,tuned", "--json", code=5).partition("\nerror:")[0])["code"] == "not-found"
 
 
+@pytest.mark.slow
 def test_two_trainings_beside_each_other(tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     room = Workspace.open(tmp_path, settings=Settings(person="ada"), create=True)

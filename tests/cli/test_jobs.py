@@ -46,6 +46,7 @@ def typed(room: Workspace, capsys: pytest.CaptureFixture[str]) -> Callable[..., 
     return type_in
 
 
+@pytest.mark.slow
 def test_what_the_terminal_does_is_a_job(room: Workspace, typed: Callable[..., str]) -> None:
     assert "no job yet" in typed("jobs")
     typed("run", "support", "--until", "data")
@@ -65,6 +66,7 @@ def test_what_the_terminal_does_is_a_job(room: Workspace, typed: Callable[..., s
     assert json.loads(typed("jobs", "--json"))["total"] == 1, "what only says what it would do is none"
 
 
+@pytest.mark.slow
 def test_a_job_is_ended_from_another_terminal(room: Workspace, typed: Callable[..., str]) -> None:
     with working.recorded(room.project("support"), "train", {"how": "all"}, Silent()) as progress:
         id = working.jobs(room)[0][0].id

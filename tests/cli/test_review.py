@@ -56,6 +56,7 @@ def opinions(project: Project) -> list[Opinion]:
     return project.workspace.store.queues.opinions(project.records(Queue)[-1].id)
 
 
+@pytest.mark.slow
 def test_a_round_from_opening_to_closing(shell: Shell, tmp_path: Path) -> None:
     project = desk(tmp_path)
     told = shell("open", "desk", "--rows", "--sample", "6", "--gold", "0", "--repeats", "0")

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from tests.cli.living import bookings, change, environment, handbook, start, tickets, told, whytune
 
@@ -40,6 +39,8 @@ def answers(room: Path) -> set[tuple[str, str]]:
 
 def proven(room: Path) -> dict[str, Any]:
     """Everything that must hold wherever a project has been walked to its end; gives the decision."""
+    import jsonschema  # takes seconds, and every process of the tests reads this file
+
     done = whytune("decide", "desk", "--json", cwd=room, code=None)
     decision: dict[str, Any] = json.loads(done.stdout)
     jsonschema.validate(decision, json.loads(SCHEMA.read_text("utf-8")))

@@ -296,6 +296,7 @@ def test_a_guess_says_why_and_shows_rows(tmp_path: Path) -> None:
     assert guess.confidence < 0.5
 
 
+@pytest.mark.slow
 def test_one_line_of_many_rows_needs_little_memory(tmp_path: Path) -> None:
     path = put(
         tmp_path, "a.json", json.dumps([{"question": f"q{i}?", "answer": "x" * 200} for i in range(6_000)])

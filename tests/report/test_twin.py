@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 from tests.sample_decision import evidence, imprint, typical, usecase
 
@@ -22,6 +21,8 @@ def test_the_published_schema_is_current() -> None:
 
 
 def test_decisions_fit_the_schema() -> None:
+    import jsonschema  # takes seconds, and every process of the tests reads this file
+
     schema = json.loads(PUBLISHED.read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     for decision in (typical(), decide(evidence({}, usecase()), imprint())):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Literal
 
-import jsonschema
 import pytest
 from starlette.testclient import TestClient
 from tests.web.shelf import said, shelf
@@ -22,8 +22,13 @@ from whytune.web.openapi import document
 from whytune.workspace import people
 from whytune.workspace.workspace import Workspace
 
-DOCUMENT = document(make_routes())
 HERE = "http://127.0.0.1:8765"
+
+
+@cache
+def described() -> dict[str, Any]:
+    """The document about every address."""
+    return document(make_routes())
 
 
 class Leaf(Record):
@@ -80,7 +85,7 @@ def test_types_are_read_from_what_a_function_calls_and_nothing_is_guessed() -> N
 
 
 def test_almost_every_address_says_what_it_answers() -> None:
-    good = [about["responses"].get("200") or about["responses"].get("201") or {} for operations in DOCUMENT["paths"].values() for about in operations.values()]
+    good = [about["responses"].get("200") or about["responses"].get("201") or {} for operations in described()["paths"].values() for about in operations.values()]
     told = [one["content"]["application/json"]["schema"] for one in good if "application/json" in one.get("content", {})]
     keys = [key for one in told for key in one.get("properties", {}).values()]
     assert sum(bool(one) for one in told) / len(told) > 0.95
@@ -93,8 +98,10 @@ UNLIKE = "/api/v1/projects/{name}/runs"
 
 def checked(web: TestClient, known: dict[str, list[str]]) -> tuple[set[str], list[str]]:
     """GET addresses that answered, and where an answer is not what the document says."""
+    import jsonschema  # takes seconds, and every process of the tests reads this file
+
     held, wrong = set(), []
-    for path, operations in DOCUMENT["paths"].items():
+    for path, operations in described()["paths"].items():
         about = operations.get("get", {}).get("responses", {}).get("200", {}).get("content", {}).get("application/json")
         if about is None or path in ("/api/v1/system/machine", "/api/v1/openapi.json"):
             continue
@@ -107,7 +114,7 @@ def checked(web: TestClient, known: dict[str, list[str]]) -> tuple[set[str], lis
             if answer.status_code != 200 or not answer.headers["content-type"].startswith("application/json"):
                 continue  # pictures of the help come as they are
             held.add(path)
-            schema = {**about["schema"], "components": DOCUMENT["components"]}
+            schema = {**about["schema"], "components": described()["components"]}
             wrong += [f"{path}: {'.'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in jsonschema.Draft202012Validator(schema).iter_errors(answer.json())]
     return held, wrong
 

@@ -76,6 +76,7 @@ def visit(made: Path, tmp_path: Path) -> Iterator[Visit]:
         yield Visit(tmp_path / "room", stack)
 
 
+@pytest.mark.slow
 def test_every_page_has_its_twin_and_every_link_leads_somewhere(calm: Visit) -> None:
     links: set[str] = set()
     for path in PAGES:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.web.test_answers import described
 
 from whytune.records.ledger import ROLES
 from whytune.web import paging
@@ -15,25 +16,24 @@ from whytune.web.handling import Address, WebRequest, route
 from whytune.web.openapi import document
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = document(make_routes())
 
 
 def test_every_json_address_is_in_it_and_no_other() -> None:
     there = {(method, one.path.replace(":path", "")) for one in make_routes() if isinstance(one, Address) and one.path.startswith("/api/") for method in (one.methods or set()) - {"HEAD"}}
-    assert {(method.upper(), path) for path, operations in DOCUMENT["paths"].items() for method in operations} == there
-    assert all(path.startswith("/api/v1/") for path in DOCUMENT["paths"])
+    assert {(method.upper(), path) for path, operations in described()["paths"].items() for method in operations} == there
+    assert all(path.startswith("/api/v1/") for path in described()["paths"])
 
 
 def test_every_page_has_a_twin() -> None:
     pages = {one.path.replace(":path", "") for one in make_routes() if isinstance(one, Address) and one.face == "html"}
-    assert {page for page in pages if page != "/" and "get" not in DOCUMENT["paths"].get(f"/api/v1{page}", {})} == set()
+    assert {page for page in pages if page != "/" and "get" not in described()["paths"].get(f"/api/v1{page}", {})} == set()
 
 
 def test_it_has_the_form_that_tools_read() -> None:
-    assert DOCUMENT["openapi"] == "3.1.0"
-    names = [operation["operationId"] for operations in DOCUMENT["paths"].values() for operation in operations.values()]
+    assert described()["openapi"] == "3.1.0"
+    names = [operation["operationId"] for operations in described()["paths"].values() for operation in operations.values()]
     assert len(names) == len(set(names))
-    for path, operations in DOCUMENT["paths"].items():
+    for path, operations in described()["paths"].items():
         for method, about in operations.items():
             assert about["summary"], f"{method} {path} does not say what it is"
             inside = {one["name"] for one in about["parameters"] if one["in"] == "path"}
@@ -42,7 +42,7 @@ def test_it_has_the_form_that_tools_read() -> None:
 
 
 def test_words_that_a_field_may_say_are_listed() -> None:
-    paths = DOCUMENT["paths"]
+    paths = described()["paths"]
     split = next(one for one in paths["/api/v1/projects/{name}/compare"]["get"]["parameters"] if one["name"] == "split")
     assert split["schema"]["enum"] == ["test", "dev"]
     body = paths["/api/v1/projects/{name}/approvals"]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
@@ -53,7 +53,7 @@ def test_words_that_a_field_may_say_are_listed() -> None:
 
 
 def test_files_and_events_are_told_as_what_they_are() -> None:
-    paths = DOCUMENT["paths"]
+    paths = described()["paths"]
     for path in ("/api/v1/drafts", "/api/v1/drafts/{draft}/files"):
         assert set(paths[path]["post"]["requestBody"]["content"]) == {"multipart/form-data"}
     events = paths["/api/v1/runs/{id}/events"]["get"]

@@ -16,6 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.review.desk import PEOPLE, desk, measured
 
+from whytune.review import blind
 from whytune.store.queue import LEASE
 from whytune.web.app import make_app
 from whytune.workspace.project import Project
@@ -95,7 +96,9 @@ def opened(reader: Reader, **fields: Any) -> str:
     return found[1]
 
 
-def test_a_blind_round_from_its_opening_to_names(tmp_path: Path, stack: ExitStack) -> None:
+def test_a_blind_round_from_its_opening_to_names(tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = blind.order  # by the store's own secret, and one in sixteen shows all five rows alike or all turned round
+    monkeypatch.setattr(blind, "order", lambda _, *of: drawn("always the same", *of))
     project = desk(tmp_path, people=PEOPLE)
     trials = [measured(project, arm, lambda row, arm=arm: f"{'yes' if arm == 'tuned' else 'no'} {row.input_text} {HOSTILE}", by="root") for arm in ("prompt", "tuned")]
     house = House(tmp_path, project, stack)

@@ -71,6 +71,7 @@ def test_all_mistakes_of_a_name_at_once(room: Workspace) -> None:
         people.change(room, "bo", give=["boss"])
 
 
+@pytest.mark.slow
 def test_a_name_is_enough_until_there_is_a_password_or_a_token(room: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     bo = again(room, "bo")
     people.set_password(bo, "bo", GOOD)

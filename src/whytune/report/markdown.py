@@ -86,7 +86,7 @@ def _quality(page: PageWords) -> list[str]:
             _table(["Pair", "Difference (points)", "Cases", "By luck alone"], pairs),
         ]
         if page.pairs_left:
-            blocks.append(f"{page.pairs_left} more comparisons are in the JSON twin.")
+            blocks.append(f"{page.pairs_left} more {'comparison is' if page.pairs_left == 1 else 'comparisons are'} in the JSON twin.")
     return blocks
 
 
