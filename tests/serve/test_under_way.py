@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import time
 from collections import Counter
@@ -130,3 +131,16 @@ def test_the_gateways_own_time_is_told_of_whole_answers(house: House) -> None:
         counted = values(httpx.get(f"{serving.address.removesuffix('/v1')}/metrics").text)
         assert counted["whytune_overhead_seconds_count"] == 3
         assert 0 < counted["whytune_overhead_seconds_sum"] < counted['whytune_request_seconds_sum{route="/v1/chat/completions"}']
+
+
+def test_who_leaves_before_the_question_is_there_is_no_fault_for_the_operator(house: House) -> None:
+    with Serving(house.folder, ["short"]) as serving:
+        place = httpx.URL(serving.address)
+        with socket.create_connection((place.host, place.port)) as leaver:
+            leaver.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{")
+            time.sleep(0.2)
+        httpx.post(f"{serving.address}/chat/completions", json=SHORT, timeout=60).raise_for_status()
+        counted = values(httpx.get(f"{serving.address.removesuffix('/v1')}/metrics").text)
+        assert counted["whytune_under_way"] == 0
+        assert sum(value for name, value in counted.items() if name.startswith('whytune_requests_total{route="/v1/chat/completions"')) == 2
+        assert "error" not in serving.logged()

@@ -19,7 +19,7 @@ from whytune.errors import WhytuneError
 from whytune.serve import bodies
 from whytune.serve.door import Door
 from whytune.serve.protocol import Call, chat_call, completion_call
-from whytune.serve.refusals import Refusal, of_any, of_error, tell_operator
+from whytune.serve.refusals import Refusal, of_any, of_error
 from whytune.serve.stops import Stopper
 from whytune.serve.under_way import UnderWay
 
@@ -77,7 +77,7 @@ async def _answer(door: Door, request: Request, scope: str, parse: Parse) -> Res
         raise
     except Exception as error:
         asked.give_up("error")
-        raise _failed(error) from error
+        raise of_any(error) from error
     finally:
         left.cancel()
     if call.stream:
@@ -149,7 +149,7 @@ class _Stream:
             yield bodies.error_event(refusal.body)
         except Exception as error:  # the answer has begun: only an event can still say that it ends here
             self._give_up("error")
-            yield bodies.error_event(_failed(error).body)
+            yield bodies.error_event(of_any(error).body)
         finally:
             self._give_up("cancelled")
 
@@ -159,7 +159,7 @@ class _Stream:
             said = self._going.answer.result()
         except Exception as error:
             self._give_up("error")
-            raise _failed(error) from error
+            raise of_any(error) from error
         if said.error:
             self._over = True
             ended = self._door.gateway.end(self._going, said)
@@ -193,13 +193,6 @@ async def _written(written: Future[None]) -> None:
 
 def _too_slow(door: Door) -> Refusal:
     return Refusal(504, "timeout", f"No answer within {door.limits.seconds:g} s. Ask for fewer tokens, or when less is going on.")
-
-
-def _failed(error: Exception) -> Refusal:
-    if isinstance(error, WhytuneError):
-        return of_error(error)
-    tell_operator(error)
-    return Refusal(500, "failed", "Answering failed; the operator has been told.")
 
 
 def _unanswered(said: Completion) -> Refusal:

@@ -16,12 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from whytune.errors import WhytuneError
 from whytune.records.served import ConsumerKey, Response
 from whytune.serve.metrics import Metrics
-from whytune.serve.refusals import Refusal, of_error, tell_operator
+from whytune.serve.refusals import Refusal, client_left, of_error, tell_operator
 from whytune.workspace.serving import LOCAL, Gateway, Going
 
 P = ParamSpec("P")
@@ -93,19 +93,17 @@ class Door:
         if kind != "application/json":
             # Anything else could be sent by a form on a foreign web page.
             raise Refusal(415, "unsupported_media_type", "Send application/json.")
-        held, more = bytearray(), True
         try:
             async with asyncio.timeout(self.limits.seconds):
-                while more:
-                    message = await request.receive()
-                    if message["type"] == "http.disconnect":
-                        raise Refusal(499, "client_closed", "The client left.")
-                    held += message.get("body", b"")
-                    more = message.get("more_body", False)
+                held = bytearray()
+                async for part in request.stream():
+                    held += part
                     if len(held) > self.limits.body:
                         raise Refusal(413, "body_too_large", f"The body is larger than {self.limits.body:,} bytes.", headers={"connection": "close"})
         except TimeoutError:
             raise Refusal(408, "timeout", "The body did not arrive in time.", headers={"connection": "close"}) from None
+        except ClientDisconnect:
+            raise client_left() from None
         try:
             return json.loads(held)
         except (ValueError, RecursionError):

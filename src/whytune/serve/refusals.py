@@ -55,10 +55,17 @@ def of_error(error: WhytuneError) -> Refusal:
     return Refusal(503, error.code, "The service cannot answer now; its operator has been told. Ask again later.", headers={"retry-after": "5"})
 
 
+def client_left() -> Refusal:
+    """Nobody is there any more; it is only counted."""
+    return Refusal(499, "client_closed", "The client left.")
+
+
 def of_any(error: Exception) -> Refusal:
     """What a consumer may know of anything that went wrong."""
     if isinstance(error, Refusal):
         return error
+    if isinstance(error, WhytuneError):
+        return of_error(error)
     tell_operator(error)
     return Refusal(500, "failed", "Something is broken here; the operator has been told.")
 

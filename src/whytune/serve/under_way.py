@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from whytune.serve.bodies import HandedOut
 from whytune.serve.door import Door
 from whytune.serve.protocol import Call
-from whytune.serve.refusals import Refusal
+from whytune.serve.refusals import client_left
 from whytune.serve.stops import cut
 from whytune.workspace.serving import Going
 
@@ -77,7 +77,7 @@ class UnderWay:
 
     def leave(self, _: object = None) -> None:
         """Whoever asked is gone."""
-        self._break(Refusal(499, "client_closed", "The client left."))
+        self._break(client_left())
 
     def give_up(self, outcome: str) -> None:
         """End what is still open; the model stops at its next token."""
