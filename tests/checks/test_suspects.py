@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
 from pathlib import Path
 
@@ -86,13 +87,13 @@ def test_too_few_rows_are_not_judged(count: int) -> None:
     assert suspects(texts, labels).judged == 0
 
 
-CASES = Path(__file__).parents[3] / "shared" / "cases" / "banking77" / "train.csv"
+BANKING = Path(os.environ.get("WHYTUNE_CASES") or Path(__file__).parents[3] / "shared" / "cases") / "banking77" / "train.csv"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CASES.is_file(), reason="the banking77 case is not there")
+@pytest.mark.skipif(not BANKING.is_file(), reason="the banking77 case is not there")
 def test_two_thirds_of_wrong_labels_of_a_real_set_are_found() -> None:
-    with CASES.open(encoding="utf-8", newline="") as lines:
+    with BANKING.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     names = sorted({row["category"] for row in rows})
     draw = random.Random(5)

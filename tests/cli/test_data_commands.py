@@ -15,7 +15,7 @@ from tests.cli.living import environment, told, whytune
 from tests.workspace.author_server import writing
 from tests.workspace.desks import desk
 
-CRICKET = Path(__file__).parents[3] / "shared" / "cases" / "cricket"
+CRICKET = Path(os.environ.get("WHYTUNE_CASES") or Path(__file__).parents[3] / "shared" / "cases") / "cricket"
 
 
 @pytest.mark.slow
